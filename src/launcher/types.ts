@@ -1,0 +1,82 @@
+/** What a launcher starts: one attempt of one flow run. */
+export interface LaunchSpec {
+  readonly flowRunId: string;
+  /** Program and arguments. */
+  readonly command: readonly [string, ...string[]];
+  /** Absolute. */
+  readonly cwd: string;
+  /** The child's whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path of the file that takes stdout and stderr; it outlives the worker. */
+  readonly outputFile: string;
+  /** Keep stderr apart in `<outputFile>.err` (command flow runs log it at another level). */
+  readonly splitStderr?: boolean;
+  /** Each complete line of the child's output, decoded, without its end. Absent: output is only kept in the file. */
+  readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+}
+
+/** How an attempt ended. Never judge the flow run by it alone: read the run's state (protocol §11.1). */
+export type LaunchResult =
+  | {
+      readonly kind: "exited";
+      readonly code: number;
+      readonly receipt?: OutcomeReceipt;
+      readonly oomKilled?: boolean;
+    }
+  | {
+      readonly kind: "signaled";
+      readonly signal: NodeJS.Signals;
+      readonly forced: boolean;
+      readonly oomKilled?: boolean;
+      readonly receipt?: OutcomeReceipt;
+    }
+  /** It ended while nobody watched (adopted after a restart): no code is known. */
+  | { readonly kind: "gone" };
+
+/** The engine's own word over the control channel that the attempt is concluded (protocol §7.3). */
+export interface OutcomeReceipt {
+  readonly disposition: "STATE_REPORTED" | "ORCHESTRATION_ABORTED";
+  readonly stateType?: string;
+  readonly stateName?: string;
+}
+
+/** Why an attempt is ended early; tells the engine what to do with the run's state (protocol §7.3). */
+export type StopIntent = "cancel" | "reschedule" | "none";
+
+export interface StopOptions {
+  readonly intent: StopIntent;
+  /** From SIGTERM to SIGKILL, both to the whole group. */
+  readonly graceMs: number;
+  /** How long to wait for the engine's acknowledgement of the intent. */
+  readonly acknowledgeMs?: number;
+}
+
+export interface StopResult {
+  readonly result: LaunchResult;
+  /** True when the engine acknowledged the intent before the signal. */
+  readonly acknowledged: boolean;
+}
+
+/** A started attempt. */
+export interface Infrastructure {
+  /** What Prefect calls `infrastructure_pid`. */
+  readonly identifier: string;
+  /** JSON for the journal; `Launcher.adopt` finds the attempt again by it. */
+  readonly handle: Readonly<Record<string, string | number>>;
+  /** Resolves, never rejects, once the attempt and its output have ended. */
+  readonly exited: Promise<LaunchResult>;
+  /** Idempotent; a second call with a shorter grace hastens the first. */
+  stop(options: StopOptions): Promise<StopResult>;
+}
+
+export interface Launcher {
+  /** Rejects with LAUNCH_FAILED when nothing was started. */
+  launch(spec: LaunchSpec): Promise<Infrastructure>;
+  /** Takes over an attempt of an earlier worker; null when it is not alive any more. */
+  adopt(
+    handle: Readonly<Record<string, string | number>>,
+    spec: Pick<LaunchSpec, "outputFile" | "onLine">,
+  ): Promise<Infrastructure | null>;
+  /** Ends what the launcher itself holds (sockets), not the attempts. */
+  close(): Promise<void>;
+}

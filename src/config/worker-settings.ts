@@ -1,0 +1,125 @@
+import { own, prefect } from "./setting.ts";
+import { boolean, choice, filePath, integer, objectName, seconds, text, textList } from "./value-types.ts";
+
+/** The worker's place in Prefect and its rhythm (prefect/cli/worker.py, prefect/settings/models/worker.py). */
+export const WORKER_SETTINGS = {
+  "worker.pool": own({
+    type: objectName,
+    doc: "Work pool to take flow runs from.",
+    example: "my-pool",
+    flag: { name: "pool", short: "p", metavar: "NAME", scope: "worker" },
+  }),
+  "worker.name": own({
+    type: objectName,
+    defaultDoc: "ProcessWorker and a random id",
+    doc: "Name of this worker; two workers of one name in a pool are the same worker to the server.",
+    example: "worker-1",
+    flag: { name: "name", short: "n", metavar: "NAME", scope: "worker" },
+  }),
+  "worker.work_queues": own({
+    type: textList,
+    default: "",
+    defaultDoc: "all queues of the pool",
+    doc: "Work queues to take flow runs from.",
+    example: "[high, low]",
+    flag: { name: "work-queue", short: "q", metavar: "NAME", repeatable: true, scope: "worker" },
+  }),
+  "worker.type": own({
+    type: text,
+    defaultDoc: "the pool's type",
+    doc: "Type of the worker, and of the pool should it be created.",
+    example: "process",
+    flag: { name: "type", short: "t", metavar: "TYPE", scope: "worker" },
+  }),
+  "worker.limit": own({
+    type: integer({ min: 1 }),
+    defaultDoc: "no limit",
+    doc: "How many flow runs may be in hand at once.",
+    example: "8",
+    flag: { name: "limit", short: "l", metavar: "N", scope: "worker" },
+  }),
+  "worker.run_once": own({
+    type: boolean,
+    default: "false",
+    doc: "Poll once, run what is due, and end.",
+    example: "true",
+    flag: { name: "run-once", scope: "worker" },
+  }),
+  "worker.with_healthcheck": own({
+    type: boolean,
+    default: "false",
+    doc: "Serve GET /health on worker.webserver.host and port.",
+    example: "true",
+    flag: { name: "with-healthcheck", scope: "worker" },
+  }),
+  "worker.install_policy": own({
+    type: choice(["always", "if-not-present", "never", "prompt"], (word) => word),
+    default: "prompt",
+    doc: "Accepted for compatibility: there is no Python package of a worker type to install.",
+    example: "never",
+    flag: { name: "install-policy", metavar: "POLICY", scope: "worker" },
+  }),
+  "worker.base_job_template": own({
+    type: filePath,
+    defaultDoc: "the type's own template",
+    doc: "JSON file with the base job template for a pool that is created.",
+    example: "/etc/lighterman/template.json",
+    flag: { name: "base-job-template", metavar: "FILE", scope: "worker" },
+  }),
+  "worker.create_pool_if_not_found": own({
+    type: boolean,
+    default: "true",
+    doc: "Create the work pool when it does not exist.",
+    example: "false",
+    flag: { name: "create-pool-if-not-found", negatable: true, scope: "worker" },
+  }),
+  "worker.heartbeat_seconds": prefect({
+    type: seconds({ above: 0 }),
+    default: "30",
+    doc: "Seconds between two heartbeats of the worker, each with a look at the pool.",
+    example: "15",
+  }),
+  "worker.query_seconds": prefect({
+    type: seconds({ above: 0 }),
+    default: "10",
+    doc: "Seconds between two polls for scheduled flow runs.",
+    example: "5",
+  }),
+  "worker.prefetch_seconds": prefect({
+    type: seconds({ min: 0 }),
+    default: "10",
+    doc: "How many seconds before its scheduled time a flow run is claimed.",
+    example: "30",
+    flag: { name: "prefetch-seconds", metavar: "SECONDS", scope: "worker" },
+  }),
+  "worker.enable_cancellation": prefect({
+    type: boolean,
+    default: "false",
+    doc: "Read for compatibility: runs that are still pending are always cancelled here.",
+    example: "true",
+  }),
+  "worker.cancellation_poll_seconds": prefect({
+    type: seconds({ above: 0 }),
+    default: "120",
+    doc: "Seconds between two polls for runs of the pool that are being cancelled.",
+    example: "60",
+  }),
+  "worker.webserver.host": prefect({
+    type: text,
+    default: "0.0.0.0",
+    doc: "Address of the health server.",
+    example: "127.0.0.1",
+  }),
+  "worker.webserver.port": prefect({
+    type: integer({ min: 0, max: 65_535 }),
+    default: "8080",
+    doc: "Port of the health server; 0 takes a free one.",
+    example: "8081",
+  }),
+  "worker.debug_mode": prefect({
+    type: boolean,
+    default: "false",
+    doc: "Debug lines from the worker, but not from its flow runs.",
+    example: "true",
+  }),
+};

@@ -63,6 +63,11 @@ export interface Infrastructure {
   readonly identifier: string;
   /** JSON for the journal; `Launcher.adopt` finds the attempt again by it. */
   readonly handle: Readonly<Record<string, string | number>>;
+  /**
+   * Resolves once the attempt works on its own: the engine has connected, or it ended, or it had time enough. Never rejects.
+   * Until then it counts as starting, of which only so many may go on at once.
+   */
+  readonly ready: Promise<void>;
   /** Resolves, never rejects, once the attempt and its output have ended. */
   readonly exited: Promise<LaunchResult>;
   /** Idempotent; a second call with a shorter grace hastens the first. */

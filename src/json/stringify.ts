@@ -14,6 +14,7 @@ export function stringifyJson(value: Json, indent = 0): string {
 function write(value: Json, indent: number, newline: string): string {
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Float) return floatText(value.value);
+  if (typeof value === "number" && !Number.isFinite(value)) return floatText(value);
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const inner = indent === 0 ? "" : newline + " ".repeat(indent);
   if (Array.isArray(value)) {
@@ -31,7 +32,9 @@ function write(value: Json, indent: number, newline: string): string {
 }
 
 function floatText(value: number): string {
-  if (!Number.isFinite(value)) return "null";
+  if (Number.isNaN(value)) return "null";
+  // Every reader takes this for infinity again, which JSON has no other word for.
+  if (!Number.isFinite(value)) return value > 0 ? "1e999" : "-1e999";
   if (Object.is(value, -0)) return "-0.0";
   const text = String(value);
   return /[.e]/.test(text) ? text : `${text}.0`;

@@ -116,10 +116,13 @@ function setAt(
   if (rest.length === 0) return mergeObjects(object, objectOf([[key, value]]));
   const inner = Object.hasOwn(object, key) ? (object[key] ?? null) : {};
   if (!isJsonObject(inner)) {
-    throw new TemplateError(`job variable "${whole}": "${key}" is a ${pythonTypeName(inner)} already`, {
-      path: whole,
-      hint: "Give the variable either as one value or by its parts, not both.",
-    });
+    throw new TemplateError(
+      `job variable "${whole}": "${key}" holds a value of type ${pythonTypeName(inner)} already`,
+      {
+        path: whole,
+        hint: "Give the variable either as one value or by its parts, not both.",
+      },
+    );
   }
   return mergeObjects(object, objectOf([[key, setAt(inner, rest, value, whole)]]));
 }
@@ -134,7 +137,7 @@ function deepMerge(below: JsonObject, above: JsonObject): JsonObject {
 
 function requireObject(value: Json | undefined, path: string): JsonObject {
   if (isJsonObject(value)) return value;
-  const found = value === undefined ? "missing" : `a ${pythonTypeName(value)}`;
+  const found = value === undefined ? "missing" : `of type ${pythonTypeName(value)}`;
   throw new TemplateError(`${path} is ${found} where a mapping is needed`, {
     path,
     hint: "Correct the work pool's base job template or the job variables of the deployment and the run.",

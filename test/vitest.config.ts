@@ -22,6 +22,7 @@ export default defineConfig({
           name: "integration",
           root,
           include: ["test/integration/**/*.test.ts"],
+          globalSetup: ["test/integration/global-setup.ts"],
           testTimeout: 180_000,
           hookTimeout: 240_000,
           fileParallelism: false,

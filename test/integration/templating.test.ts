@@ -49,16 +49,17 @@ describe("templating, against the installed Prefect", () => {
   let answers: readonly JsonObject[] = [];
 
   beforeAll(async () => {
-    if (!existsSync(PYTHON)) {
-      throw new Error(
-        `No Python with Prefect at ${PYTHON}: set LIGHTERMAN_TEST_PYTHON3 to an interpreter that has prefect 3.8.8.`,
-      );
-    }
+    if (!existsSync(PYTHON)) return; // the first test says so
     home = await mkdtemp(join(tmpdir(), "lighterman-oracle-"));
     answers = await askPrefect(cases, home);
   });
   afterAll(async () => {
-    await rm(home, { recursive: true, force: true });
+    if (home !== "") await rm(home, { recursive: true, force: true });
+  });
+
+  it("finds a Python with Prefect", ({ expect }) => {
+    const hint = "set LIGHTERMAN_TEST_PYTHON3 to an interpreter that has prefect 3.8.8";
+    expect(existsSync(PYTHON), `no Python with Prefect at ${PYTHON}: ${hint}`).toBe(true);
   });
 
   it("answers every case as Prefect does", async ({ expect }) => {
@@ -83,6 +84,7 @@ describe("templating, against the installed Prefect", () => {
   });
 
   it("reads and writes Prefect's JSON without a change", async ({ expect }) => {
+    expect(answers.length).toBe(cases.length);
     for (const answer of answers) {
       if (answer["json"] === undefined || answer["no_json"] === true) continue;
       expect(pythonRepr(parseJson(stringifyJson(answer["json"])))).toBe(answer["repr"]);

@@ -3,7 +3,7 @@ import path from "node:path";
 import type { ProxySettings } from "./proxy.ts";
 import type { SettingValues } from "./settings.ts";
 
-export type LogLevel = SettingValues["logging.level"];
+type LogLevel = SettingValues["logging.level"];
 
 /** The settings as the rest of the product sees them: times in milliseconds, paths absolute, everything checked. */
 export interface Config {

@@ -9,7 +9,7 @@ import type { Setting } from "./setting.ts";
  * Every setting there is, by key. Flags, environment variables, files, config.example.yaml and the README's table all
  * come from here: to add a setting, add a row, give it a place in `compileConfig`, and run `npm run gen`.
  */
-export const SETTINGS = { ...API_SETTINGS, ...WORKER_SETTINGS, ...RUN_SETTINGS };
+const SETTINGS = { ...API_SETTINGS, ...WORKER_SETTINGS, ...RUN_SETTINGS };
 
 export type SettingKey = keyof typeof SETTINGS;
 

@@ -3,7 +3,7 @@ import path from "node:path";
 import { isTable } from "./tables.ts";
 
 /** What a parser may need to know about the place where a value stood. */
-export interface ValuePlace {
+interface ValuePlace {
   /** Absolute; relative paths count from here. */
   readonly baseDir: string;
   readonly homeDir: string;
@@ -17,7 +17,7 @@ export interface ValueType<T> {
   parse(raw: unknown, place: ValuePlace): Parsed<T> | undefined;
 }
 
-export interface Parsed<T> {
+interface Parsed<T> {
   readonly value: T;
 }
 

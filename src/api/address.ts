@@ -5,10 +5,11 @@ export interface ApiAddress {
   /** Without user and password, and without a slash at its end: safe to print. */
   readonly url: string;
   readonly origin: string;
-  readonly hostname: string;
   /** Path of the API root, such as `/api`; empty when the API is at the top. */
   readonly basePath: string;
   readonly isTls: boolean;
+  /** Prefect Cloud rather than a server of somebody's own. */
+  readonly isCloud: boolean;
   /** `user:password` that stood in the URL, decoded. */
   readonly userInfo: string | null;
 }
@@ -25,9 +26,9 @@ export function parseApiAddress(text: string): ApiAddress {
   return {
     url: url.origin + basePath,
     origin: url.origin,
-    hostname: url.hostname,
     basePath,
     isTls: url.protocol === "https:",
+    isCloud: /(?:^|\.)prefect\.cloud$/.test(url.hostname),
     userInfo: userInfoOf(url),
   };
 }

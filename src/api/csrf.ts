@@ -56,13 +56,16 @@ export function createCsrfTokens(
     },
     forget() {
       token = undefined;
+      isEnabled = options.isEnabled; // a server may demand tokens since its restart
     },
   };
 }
 
-/** True for the answer to a changing request whose token the server does not accept (any more). */
+/** True for the answer to a changing request whose token is missing or no longer valid. */
 export function isCsrfRefusal(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 403 && error.detail.includes("Invalid CSRF token");
+  return (
+    error instanceof ApiError && error.status === 403 && /(?:Invalid|Missing) CSRF token/.test(error.detail)
+  );
 }
 
 function isUnsupported(error: unknown): boolean {

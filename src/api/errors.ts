@@ -15,6 +15,8 @@ export interface ApiErrorFields extends RequestName {
   /** The server says that it is under maintenance: such answers do not count as attempts. */
   readonly isMaintenance?: boolean;
   readonly hint?: string | undefined;
+  /** Overrides what the status says. */
+  readonly retryable?: boolean;
 }
 
 /** The API answered with a status other than 2xx. */
@@ -30,7 +32,7 @@ export class ApiError extends WorkerError {
   constructor(fields: ApiErrorFields) {
     const detail = fields.detail === "" ? "" : `: ${fields.detail}`;
     super("API_STATUS", `The Prefect API answered ${fields.status} to ${nameOf(fields)}${detail}`, {
-      retryable: isTransientStatus(fields.status),
+      retryable: fields.retryable ?? isTransientStatus(fields.status),
       ...(fields.hint === undefined ? {} : { hint: fields.hint }),
     });
     this.method = fields.method;

@@ -115,18 +115,25 @@ async function runSession(
     socket.destroy();
   }
 
+  function receive(text: string): void {
+    const frame = frameIn(text);
+    if (frame?.["type"] === "auth_success") {
+      socket.send(stringifyJson({ type: "filter", filter: filterNow(options) }));
+      clearTimeout(deadline);
+      onConnected();
+    } else if (frame?.["type"] === "event") {
+      onEvent(decodeEvent(frame["event"] ?? null));
+    }
+  }
+
+  // What a listener of undici's WebSocket throws would end the process.
   const socket: Socket = openSocket(options.transport, "/events/out", {
-    onOpen: () => socket.send(stringifyJson({ type: "auth", token: options.transport.webSocket.token })),
-    onMessage(text) {
-      const frame = frameIn(text);
-      if (frame?.["type"] === "auth_success") {
-        clearTimeout(deadline);
-        socket.send(stringifyJson({ type: "filter", filter: filterNow(options) }));
-        onConnected();
-      } else if (frame?.["type"] === "event") {
-        guard(options, () => onEvent(decodeEvent(frame["event"] ?? null)));
-      }
+    onOpen() {
+      guard(options, () =>
+        socket.send(stringifyJson({ type: "auth", token: options.transport.webSocket.token })),
+      );
     },
+    onMessage: (text) => guard(options, () => receive(text)),
   });
 
   const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
@@ -206,7 +213,10 @@ function createSeenIds(limit: number): SeenIds {
     add(id) {
       if (ids.has(id)) return false;
       ids.add(id);
-      if (ids.size > limit) for (const oldest of ids.keys()) return ids.delete(oldest);
+      if (ids.size > limit) {
+        const [oldest] = ids;
+        if (oldest !== undefined) ids.delete(oldest);
+      }
       return true;
     },
   };

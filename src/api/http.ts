@@ -62,8 +62,10 @@ export interface ApiRequest {
   /** Below the API's root, beginning with a slash; its parts already percent-encoded. */
   readonly path: string;
   readonly body?: Json | undefined;
-  /** Statuses besides 2xx that are answers, not errors; their body is null. */
+  /** Statuses besides 2xx that are answers, not errors; their body is null. A 404 that is a proxy's page stays an error. */
   readonly accept?: readonly number[];
+  /** A 404 of a self-hosted server is an answer only if it says this; else the address is wrong. */
+  readonly missingSays?: RegExp;
   /** `nothing`: an empty body is fine. `text`: the body is handed over as it is. Default `json`. */
   readonly expect?: "json" | "nothing" | "text";
   /** The answer holds secrets, so errors must not quote it. */
@@ -175,7 +177,9 @@ export function createTransport(options: TransportOptions): Transport {
     const csrfHeaders = isChange ? await abortable(csrf.headers(deadlineMs), call.signal) : {};
     const raw = await exchange(request, csrfHeaders, deadlineMs, call.signal);
     record.hasAnswered = true;
-    if (request.accept?.includes(raw.status) === true) return { status: raw.status, body: null };
+    if (request.accept?.includes(raw.status) === true && isFromApi(request, raw)) {
+      return { status: raw.status, body: null };
+    }
     if (raw.status < 200 || raw.status > 299) throw toApiError(request, raw);
     const answer = { status: raw.status, body: decode(request, raw) };
     record.hasDecoded = true;
@@ -235,6 +239,12 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
+  function isFromApi(request: ApiRequest, raw: RawAnswer): boolean {
+    if (raw.status !== 404) return true;
+    const says = request.missingSays;
+    return isJson(raw.text) && (says === undefined || address.isCloud || says.test(detailOf(raw)));
+  }
+
   function toApiError(request: ApiRequest, raw: RawAnswer): ApiError {
     const retryAfter = headerOf(raw, "retry-after");
     return new ApiError({
@@ -245,6 +255,8 @@ export function createTransport(options: TransportOptions): Transport {
       retryAfterMs: retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.now()),
       isMaintenance: headerOf(raw, "prefect-maintenance") === "true",
       hint: hintOf(raw, address.url),
+      // A page instead of the API's own words: the API behind the proxy may be back soon.
+      ...(raw.status === 404 && !isJson(raw.text) ? { retryable: true } : {}),
     });
   }
 
@@ -338,6 +350,14 @@ function detailOf(raw: RawAnswer): string {
   );
 }
 
+function isJson(text: string): boolean {
+  try {
+    return isJsonObject(parseJson(text));
+  } catch {
+    return false;
+  }
+}
+
 function snippetOf(text: string): string {
   const start = Buffer.from(text)
     .subarray(0, SNIPPET_BYTES)
@@ -351,6 +371,9 @@ function hintOf(raw: RawAnswer, apiUrl: string): string | undefined {
   if (raw.status >= 300 && raw.status < 400 && location !== undefined && URL.canParse(location, apiUrl)) {
     const target = new URL(location, apiUrl);
     return `The address redirects to ${target.origin}${target.pathname}: set PREFECT_API_URL to the API behind it.`;
+  }
+  if (raw.status === 404 || raw.status === 405) {
+    return `Check that ${apiUrl} is the root of the API (it usually ends in /api); an old server may lack this call.`;
   }
   if (raw.status === 401)
     return "Check PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (own server).";

@@ -52,7 +52,11 @@ export interface WorkPoolCalls {
 
 export function createWorkPoolCalls(transport: Transport, caller: Caller): WorkPoolCalls {
   function readWorkPool(name: string, options?: CallOptions): Promise<WorkPool | null> {
-    return caller.find({ method: "GET", path: `/work_pools/${part(name)}` }, decodeWorkPool, options);
+    return caller.find(
+      { method: "GET", path: `/work_pools/${part(name)}`, missingSays: /work pool/i },
+      decodeWorkPool,
+      options,
+    );
   }
 
   async function beat(

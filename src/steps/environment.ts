@@ -1,0 +1,31 @@
+// What Prefect's own preparation puts back after the steps (prefect/runner/_workspace_supervisor.py, 3.8.8).
+const RUNNERS_OWN = new Set([
+  "PATH",
+  "PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES",
+  "PREFECT__WORKER_ID",
+  "PREFECT__WORKER_NAME",
+  "PREFECT__FLOW_ID",
+  "PREFECT__FLOW_NAME",
+  "PREFECT__FLOW_RUN_ID",
+  "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS",
+  "PREFECT__CONTROL_PORT",
+  "PREFECT__CONTROL_TOKEN",
+  "PREFECT__DEPLOYMENT_ID",
+  "PREFECT__DEPLOYMENT_NAME",
+  "PREFECT_FLOWS_HEARTBEAT_FREQUENCY",
+]);
+
+/** The environment as the steps left it, but for the variables by which the run finds its interpreter and its server. */
+export function keepRunnersOwn(
+  changed: Readonly<Record<string, string>>,
+  original: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return {
+    ...Object.fromEntries(Object.entries(changed).filter(([name]) => !isRunnersOwn(name))),
+    ...Object.fromEntries(Object.entries(original).filter(([name]) => isRunnersOwn(name))),
+  };
+}
+
+function isRunnersOwn(name: string): boolean {
+  return RUNNERS_OWN.has(name) || name.startsWith("PREFECT_API_");
+}

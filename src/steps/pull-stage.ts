@@ -1,0 +1,27 @@
+import type { JsonObject } from "../json/value.ts";
+import type { StepLog } from "./types.ts";
+
+/** What the preparation of a flow's code needs around it. */
+export interface PullStage {
+  /** Absolute directory in which the preparation begins. */
+  readonly cwd: string;
+  /** Environment of the flow run before the steps. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path of the flow's interpreter; called only when a step needs it. */
+  python(): Promise<string>;
+  readonly log: StepLog;
+  readonly signal: AbortSignal;
+  /** Called with every text that a block gives to a step. */
+  registerSecret(secret: string): void;
+}
+
+/** Where the flow's code lies now, and what its process starts with. */
+export interface PulledCode {
+  /** Absolute, without symbolic links; the flow's process starts here. */
+  readonly directory: string;
+  readonly outputs: JsonObject;
+  /** The environment with the steps' changes. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What the steps put on Python's import path. */
+  readonly pythonPath: readonly string[];
+}

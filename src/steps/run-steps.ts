@@ -1,0 +1,206 @@
+import { realpath } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { WorkerError, coerceError } from "../errors.ts";
+import { mergeObjects } from "../json/object.ts";
+import { isPythonTruthy, pythonStr } from "../json/python.ts";
+import { isJsonObject } from "../json/value.ts";
+import { applyValues, resolveBlockReferences, resolveVariables } from "../templating/index.ts";
+import { keepRunnersOwn } from "./environment.ts";
+import { StepError } from "./errors.ts";
+import { readPullSteps } from "./pull-steps.ts";
+import { PythonSteps } from "./python-steps.ts";
+import { currentName, findNativeStep } from "./registry.ts";
+import { ensureRequirements } from "./requirements.ts";
+import { entrypointExists, prepareStorage } from "./storage.ts";
+
+import type { Json, JsonObject } from "../json/value.ts";
+import type { PulledCode, PullStage } from "./pull-stage.ts";
+import type { PullStep } from "./pull-steps.ts";
+import type { StorageFields } from "./storage.ts";
+import type { ReferenceLookups, StepContext, StepOutcome } from "./types.ts";
+
+export interface PullStepsOptions extends PullStage {
+  /** `deployment.pull_steps` as it came. */
+  readonly steps: Json;
+  readonly lookups: ReferenceLookups;
+  readonly onStep?: (event: StepEvent) => void;
+  /** Where the code lies when no step selects a directory and the entrypoint is not in `cwd` (3.8.8 falls back to it). */
+  readonly fallback?: StorageFields;
+}
+
+/** For `prefect.flow-run.pull-step.executed` and `.failed`; the inputs are those of the deployment, nothing resolved. */
+export interface StepEvent {
+  readonly index: number;
+  readonly qualifiedName: string;
+  readonly stepName: string;
+  readonly id: Json;
+  readonly inputs: JsonObject;
+  readonly status: "executed" | "failed";
+}
+
+/** What one step finds and the next one goes on with. */
+interface Progress {
+  cwd: string;
+  env: Record<string, string>;
+  outputs: JsonObject;
+  pythonPath: readonly string[];
+  /** The last directory that a step selected. */
+  selected: string | undefined;
+}
+
+/**
+ * Runs a deployment's pull steps one after the other, with the results of Prefect 3.8.8's own preparation (protocol §5.1,
+ * prefect/deployments/steps/core.py, prefect/runner/_workspace_resolver.py). Rejects with a StepError that names the step,
+ * or with the signal's reason.
+ */
+export async function runPullSteps(options: PullStepsOptions): Promise<PulledCode> {
+  const { log } = options;
+  const steps = readPullSteps(options.steps);
+  const progress: Progress = {
+    cwd: await realpath(options.cwd),
+    env: { ...options.env },
+    outputs: {},
+    pythonPath: [],
+    selected: undefined,
+  };
+  const python = new PythonSteps(options, progress.cwd);
+  try {
+    if (steps.total > 0) log.info(`Running ${steps.total} deployment pull step(s)`);
+    for (const step of steps.items) {
+      options.signal.throwIfAborted();
+      await runStep(step, steps.total, progress, python, options);
+    }
+    if (steps.total > 0) log.info("All deployment steps completed successfully");
+  } finally {
+    await python.stop();
+  }
+  options.signal.throwIfAborted();
+  const env = keepRunnersOwn(progress.env, options.env);
+  const rest = { outputs: progress.outputs, env, pythonPath: progress.pythonPath };
+  if (progress.selected !== undefined) return { ...rest, directory: await existing(progress.selected) };
+  const { fallback } = options;
+  if (fallback === undefined || (await entrypointExists(fallback.entrypoint, progress.cwd))) {
+    return { ...rest, directory: progress.cwd };
+  }
+  const { directory } = await prepareStorage({ ...options, ...fallback, env, onlyForEntrypoint: true });
+  return { ...rest, directory };
+}
+
+async function runStep(
+  step: PullStep,
+  total: number,
+  progress: Progress,
+  python: PythonSteps,
+  options: PullStepsOptions,
+): Promise<void> {
+  const { log, onStep } = options;
+  const { index, name, id, inputs } = step;
+  const stepName = name.split(".").at(-1) ?? name;
+  const event = { index, qualifiedName: name, stepName, id: id ?? null, inputs: step.written };
+  log.info(`Executing deployment step: ${stepName}`);
+  try {
+    const resolved = await resolveInputs(inputs, progress, options);
+    const context: StepContext = { ...stageOf(options), cwd: progress.cwd, env: { ...progress.env } };
+    const outcome = await execute(step, resolved, context, python);
+    options.signal.throwIfAborted();
+    settle(outcome, step, progress);
+    // Prefect says nothing more about a step that returned no mapping.
+    if (outcome.outputs === undefined) return;
+    log.info(`Deployment step '${stepName}' completed successfully`);
+    onStep?.({ ...event, status: "executed" });
+  } catch (thrown) {
+    options.signal.throwIfAborted();
+    onStep?.({ ...event, status: "failed" });
+    throw stepFailure(`Pull step ${index + 1} of ${total} (${name})`, coerceError(thrown));
+  }
+}
+
+/** Outputs so far, then blocks, then variables, then the environment, once by bare names too. */
+async function resolveInputs(
+  inputs: JsonObject,
+  progress: Progress,
+  options: PullStepsOptions,
+): Promise<JsonObject> {
+  const { env } = progress;
+  const filled = applyValues(inputs, progress.outputs, { env });
+  const withBlocks = await resolveBlockReferences(filled, options.lookups, {
+    onSecret: (secret) => options.registerSecret(secret),
+  });
+  const withVariables = await resolveVariables(withBlocks, options.lookups);
+  if (!isJsonObject(withVariables)) throw new StepError("The block that stands for its inputs is no mapping");
+  return applyValues(withVariables, env, { env });
+}
+
+async function execute(
+  step: PullStep,
+  inputs: JsonObject,
+  context: StepContext,
+  python: PythonSteps,
+): Promise<StepOutcome> {
+  const native = await findNativeStep(step.name);
+  if (native === undefined) {
+    return await python.run(currentName(step.name), inputs, step.requires, context);
+  }
+  if (step.requires.length > 0) await ensureRequirements(step.requires, context);
+  return await native.run(inputs, context);
+}
+
+function settle(outcome: StepOutcome, step: PullStep, progress: Progress): void {
+  const { outputs } = outcome;
+  const cwd = outcome.cwd ?? progress.cwd;
+  for (const [name, value] of Object.entries(outcome.env ?? {})) {
+    if (value === null) delete progress.env[name];
+    else progress.env[name] = value;
+  }
+  if (outcome.pythonPath !== undefined) progress.pythonPath = outcome.pythonPath;
+  const directory = outputs?.["directory"];
+  if (isPythonTruthy(directory)) {
+    if (typeof directory !== "string") throw new StepError("The step returned a `directory` that is no text");
+    progress.selected = resolve(cwd, withHome(directory, progress.env));
+  } else if (cwd !== progress.cwd) {
+    progress.selected = cwd;
+  }
+  progress.cwd = cwd;
+  if (outputs === undefined) return;
+  const named: JsonObject = isPythonTruthy(step.id) ? { [pythonStr(step.id ?? null)]: outputs } : {};
+  progress.outputs = mergeObjects(progress.outputs, named, outputs);
+}
+
+function withHome(path: string, env: Readonly<Record<string, string>>): string {
+  return path === "~" || path.startsWith("~/") ? join(env["HOME"] ?? homedir(), path.slice(1)) : path;
+}
+
+async function existing(directory: string): Promise<string> {
+  try {
+    return await realpath(directory);
+  } catch (error) {
+    throw new StepError(`The pull steps selected the directory ${directory}, which does not exist`, {
+      cause: error,
+      hint: "The last step that returned a `directory` decides; a relative one counts from the current directory.",
+    });
+  }
+}
+
+function stageOf(stage: PullStage): PullStage {
+  return {
+    cwd: stage.cwd,
+    env: stage.env,
+    python: async () => await stage.python(),
+    log: stage.log,
+    signal: stage.signal,
+    registerSecret: (secret) => stage.registerSecret(secret),
+  };
+}
+
+function stepFailure(where: string, error: Error): StepError {
+  const known = error instanceof StepError ? error : undefined;
+  const hint = error instanceof WorkerError ? error.hint : undefined;
+  return new StepError(`${where} failed: ${error.message}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+    ...(known?.toolExitCode === undefined ? {} : { exitCode: known.toolExitCode }),
+    ...(known?.outputTail === undefined || known.outputTail === "" ? {} : { outputTail: known.outputTail }),
+  });
+}

@@ -1,0 +1,95 @@
+import { addSettingFlags } from "../../config/flags.ts";
+import { WorkerError } from "../../errors.ts";
+import { parseJson } from "../../json/parse.ts";
+import { stringifyJson } from "../../json/stringify.ts";
+import { maskSecret } from "../../templating/index.ts";
+import { resolveJob } from "../../worker/job.ts";
+import { apiLookups } from "../../worker/lookups.ts";
+import { readDeploymentTarget } from "../deployment-target.ts";
+import { openSession } from "../session.ts";
+
+import type { Command } from "commander";
+
+import type { FlagValues } from "../../config/flags.ts";
+import type { Json, JsonObject } from "../../json/value.ts";
+import type { Io } from "../io.ts";
+
+const HELP = `
+Prints, as JSON, what a worker would start for a run of the deployment: the pool's base job template filled with the job
+variables, with blocks, variables and {{ $ENV }} resolved. What comes out of blocks is shown as ********. Nothing is started.
+
+Example:
+  $ lighterman render --deployment my-flow/nightly --job-variable env.DEBUG=1
+`;
+
+interface RenderFlags extends FlagValues {
+  readonly deployment: string;
+  readonly jobVariable?: readonly string[];
+}
+
+export function addRenderCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
+  const render = program
+    .command("render")
+    .description("print the finished job configuration of a deployment")
+    .requiredOption("-d, --deployment <FLOW/NAME>", "deployment to render")
+    .option(
+      "--job-variable <KEY=VALUE>",
+      "job variable of the imagined run; VALUE is JSON or text (repeatable)",
+      (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value],
+    )
+    .addHelpText("after", HELP);
+  addSettingFlags(render, ["all"]);
+  render.action(async (flags: RenderFlags) => {
+    const session = await openSession(io, flags);
+    try {
+      const { deployment, workPool } = await readDeploymentTarget(session, flags.deployment);
+      if (workPool === null) {
+        throw new WorkerError("NOT_FOUND", `Deployment '${flags.deployment}' has no work pool`, {
+          hint: "Only deployments with a work pool have a job configuration.",
+        });
+      }
+      const job = await resolveJob({
+        workPool,
+        deployment,
+        flowRun: { job_variables: jobVariables(flags.jobVariable ?? []) },
+        env: io.env,
+        lookups: apiLookups(session.client, new AbortController().signal),
+        onSecret: () => undefined,
+        transform: maskSecret,
+      });
+      const shown: JsonObject = {
+        deployment: flags.deployment,
+        work_pool: workPool.name,
+        work_pool_type: workPool.type,
+        engine: job.engine,
+        job_configuration: job.configuration,
+      };
+      io.stdout.write(`${session.redactor.redact(stringifyJson(shown, 2))}\n`);
+      finish(0);
+    } finally {
+      await session.close();
+    }
+  });
+}
+
+function jobVariables(assignments: readonly string[]): JsonObject {
+  return Object.fromEntries(
+    assignments.map((assignment) => {
+      const equals = assignment.indexOf("=");
+      if (equals < 1) {
+        throw new WorkerError("USAGE", `'${assignment}' is no job variable`, {
+          hint: "Write it as KEY=VALUE.",
+        });
+      }
+      return [assignment.slice(0, equals), jsonOrText(assignment.slice(equals + 1))];
+    }),
+  );
+}
+
+function jsonOrText(text: string): Json {
+  try {
+    return parseJson(text);
+  } catch {
+    return text; // as `prefect deployment run --job-variable` reads it
+  }
+}

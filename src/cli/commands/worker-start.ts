@@ -1,0 +1,64 @@
+import { addSettingFlags } from "../../config/flags.ts";
+import { exitCodeOf, listenForSignals } from "../../lifecycle/shutdown.ts";
+import { openSession } from "../session.ts";
+import { assembleWorker } from "../worker-assembly.ts";
+
+import type { Command } from "commander";
+
+import type { FlagValues } from "../../config/flags.ts";
+import type { Session } from "../session.ts";
+import type { Io } from "../io.ts";
+
+const HELP = `
+Serves a work pool in place of \`prefect worker start\`: takes its scheduled flow runs, runs their pull steps, and starts each as
+a process. Settings come from flags, the environment (PREFECT_…, LIGHTERMAN_…), --config FILE, .env, prefect.toml, pyproject.toml
+and the active Prefect profile, in this order.
+
+The first Ctrl-C (SIGTERM, SIGINT) takes no more runs and lets those in progress end; after --drain-timeout they are handed back to
+the server. The second ends them now and reports it; the third leaves at once.
+
+Examples:
+  $ lighterman worker start --pool my-pool
+  $ worker start -p my-pool -q high -q low --limit 8
+  $ PREFECT_API_URL=http://127.0.0.1:4200/api lighterman worker start --pool my-pool --python /opt/flows/bin/python
+`;
+
+/** \`lighterman worker start\`, with the flags of \`prefect worker start\` (protocol §1.2) and our own. */
+export function addWorkerCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
+  const worker = program.command("worker").description("serve a work pool");
+  const start = worker.command("start").description("start a worker").addHelpText("after", HELP);
+  addSettingFlags(start, ["all", "worker", "flow"]);
+  start.action(async (flags: FlagValues) => {
+    const session = await openSession(io, flags, ["api.url", "worker.pool"]);
+    try {
+      finish(await serve(session, io));
+    } finally {
+      await session.close();
+    }
+  });
+}
+
+async function serve(session: Session, io: Io): Promise<number> {
+  const { logger } = session;
+  const assembly = await assembleWorker(session, io);
+  let exitCode = 0;
+  const unlisten = listenForSignals(io.signals, {
+    first(signal) {
+      logger.info(`Received ${signal}: stopping`);
+      assembly.worker.stop();
+    },
+    second(signal) {
+      logger.warn(`Received ${signal} again: ending all flow runs now`);
+      exitCode = exitCodeOf(signal);
+      assembly.worker.kill();
+    },
+    third: (code) => io.exit(code),
+  });
+  try {
+    await assembly.worker.run();
+    return exitCode;
+  } finally {
+    await assembly.close();
+    unlisten();
+  }
+}

@@ -1,0 +1,19 @@
+import type { SignalSource } from "../lifecycle/shutdown.ts";
+
+/** The world around a command; tests hand in their own. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly homeDir: string;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly signals: SignalSource;
+  /** Ends the process at once (third press of Ctrl-C). */
+  readonly exit: (code: number) => void;
+}
+
+export interface OutputStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  on?(event: "error", listener: (error: Error) => void): unknown;
+}

@@ -1,0 +1,85 @@
+import { createPrefectClient } from "../api/client.ts";
+import { loadConfig } from "../config/load.ts";
+import { systemClock } from "../lifecycle/clock.ts";
+import { parseLogLevel } from "../log/levels.ts";
+import { createLogger } from "../log/logger.ts";
+import { Redactor } from "../log/redactor.ts";
+import { version } from "./version.ts";
+
+import type { PrefectClient } from "../api/client.ts";
+import type { Config } from "../config/config.ts";
+import type { FlagValues } from "../config/flags.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import type { SettingKey } from "../config/settings.ts";
+import type { Logger } from "../log/logger.ts";
+import type { Io } from "./io.ts";
+
+/** What every command that talks to the API has at hand. */
+export interface Session extends LoadedConfig {
+  readonly client: PrefectClient;
+  readonly apiUrl: string;
+  readonly logger: Logger;
+  readonly redactor: Redactor;
+  close(): Promise<void>;
+}
+
+/** Reads the settings, opens the log and the API client. Throws a ConfigError with everything that is wrong. */
+export async function openSession(
+  io: Io,
+  flags: FlagValues,
+  required: readonly SettingKey[] = ["api.url"],
+): Promise<Session> {
+  const loaded = await loadConfig({ flags, env: io.env, cwd: io.cwd, homeDir: io.homeDir, required });
+  const { config } = loaded;
+  const redactor = new Redactor();
+  for (const secret of secretsOf(config)) redactor.add(secret);
+  const isTty = io.stderr.isTTY === true;
+  const logger = createLogger({
+    format: config.log.format === "auto" ? (isTty ? "pretty" : "json") : config.log.format,
+    level: parseLogLevel(config.log.level) ?? "info",
+    stream: io.stderr,
+    redactor,
+    isTty,
+  });
+  for (const warning of loaded.warnings) logger.warn(warning);
+  const apiUrl = config.api.url ?? "";
+  const client = createPrefectClient({ ...clientOptions(config, logger), apiUrl });
+  return { ...loaded, client, apiUrl: client.apiUrl, logger, redactor, close: () => client.close() };
+}
+
+function clientOptions(
+  config: Config,
+  logger: Logger,
+): Omit<Parameters<typeof createPrefectClient>[0], "apiUrl"> {
+  const { api, client, proxy } = config;
+  return {
+    apiKey: api.key,
+    authString: api.authString,
+    customHeaders: client.customHeaders,
+    csrfEnabled: client.csrfSupportEnabled && !isCloud(config),
+    maxRetries: client.maxRetries,
+    retryJitterFactor: client.retryJitterFactor,
+    retryExtraCodes: client.retryExtraCodes,
+    requestTimeoutMs: api.deadlineMs,
+    tls: { insecureSkipVerify: api.tlsInsecureSkipVerify, caFile: api.sslCertFile },
+    proxies: { httpProxy: proxy.http, httpsProxy: proxy.https, allProxy: proxy.all, noProxy: proxy.no },
+    userAgentVersion: version,
+    clock: systemClock,
+    onRetry: ({ method, path, attempt, delayMs, error }) =>
+      logger.debug({ method, path, attempt, delayMs, err: error }, "An API call is tried again"),
+    onUndecodable: (problem) =>
+      logger.warn({ problem }, "A part of an API answer could not be understood and is left out"),
+  };
+}
+
+export function isCloud(config: Config): boolean {
+  const { cloud, api } = config;
+  return cloud.apiUrl !== undefined && api.url?.startsWith(cloud.apiUrl) === true;
+}
+
+function secretsOf({ api, client }: Config): string[] {
+  const { key, authString } = api;
+  const password = authString?.slice(authString.indexOf(":") + 1);
+  const headers = Object.values(client.customHeaders).filter((value) => value.length >= 8);
+  return [key, authString, password, ...headers].filter((secret) => secret !== undefined);
+}

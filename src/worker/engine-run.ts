@@ -1,0 +1,29 @@
+import { OutputTail } from "./attempt.ts";
+import { codeEnvironment } from "./environment.ts";
+import { commandLine } from "./job.ts";
+import { startAttempt } from "./launch.ts";
+
+import type { Attempt } from "./attempt.ts";
+import type { PreparedRun } from "./prepare.ts";
+import type { PulledCode } from "./pull.ts";
+import type { RunRoom } from "./room.ts";
+
+/** Starts Prefect's engine (or the configured command) on the pulled code (protocol §6.2). */
+export async function launchEngine(run: PreparedRun, code: PulledCode, room: RunRoom): Promise<Attempt> {
+  const tail = new OutputTail();
+  const python = run.job.command === null ? await room.python() : "";
+  await run.announced;
+  return await startAttempt(run, run.job.command === null ? "engine" : "custom", tail, room, {
+    command: commandLine(run.job, python, run.workspace.directory),
+    cwd: code.directory,
+    env:
+      code.entrypoint === null
+        ? code.env
+        : codeEnvironment(code.env, { ...code, entrypoint: code.entrypoint }),
+    onLine: (line) => {
+      const text = room.redactor.redact(line);
+      tail.add(text);
+      if (run.job.streamOutput) room.onOutput(text);
+    },
+  });
+}

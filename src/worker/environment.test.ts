@@ -1,0 +1,55 @@
+import { describe, it } from "vitest";
+
+import { codeEnvironment, runEnvironment } from "./environment.ts";
+
+import type { FlowRun } from "../api/types.ts";
+
+const flowRun = { id: "run-1", flow_id: "flow-1", name: "bold-owl" } as FlowRun;
+
+function environment(env: Readonly<Record<string, string | null>>): Record<string, string> {
+  return runEnvironment({
+    workerEnv: { PATH: "/bin", INHERITED: "yes", UNSET: undefined },
+    prefectSettings: { PREFECT_API_URL: "http://api", PREFECT_LOGGING_LEVEL: "DEBUG" },
+    workerName: "w",
+    workerId: null,
+    flowRun,
+    flow: { id: "flow-1", name: "my-flow" },
+    deployment: null,
+    job: { env },
+  });
+}
+
+describe("runEnvironment", () => {
+  it("hands on the worker's environment, Prefect's settings and the ids; the job's env wins", ({
+    expect,
+  }) => {
+    expect(environment({ PREFECT_LOGGING_LEVEL: "INFO", MINE: "1" })).toEqual({
+      PATH: "/bin",
+      INHERITED: "yes",
+      PREFECT_API_URL: "http://api",
+      PREFECT_LOGGING_LEVEL: "INFO",
+      PREFECT__FLOW_RUN_ID: "run-1",
+      PREFECT__WORKER_NAME: "w",
+      PREFECT__FLOW_ID: "flow-1",
+      PREFECT__FLOW_NAME: "my-flow",
+      MINE: "1",
+    });
+  });
+
+  it("takes a null as unset for settings, but keeps what the worker itself has", ({ expect }) => {
+    const result = environment({ PREFECT_LOGGING_LEVEL: null, INHERITED: null });
+    expect(result).not.toHaveProperty("PREFECT_LOGGING_LEVEL");
+    expect(result["INHERITED"]).toBe("yes");
+  });
+});
+
+describe("codeEnvironment", () => {
+  it("puts the steps' directory in front of the import path and keeps the old one", ({ expect }) => {
+    const code = { entrypoint: "flow.py:main", directory: "/code", pythonPath: ["/extra"] };
+    expect(codeEnvironment({ PYTHONPATH: "/old" }, code)).toEqual({
+      PREFECT__FLOW_ENTRYPOINT: "flow.py:main",
+      PYTHONPATH: "/code:/extra:/old",
+    });
+    expect(codeEnvironment({}, { ...code, pythonPath: [] })["PYTHONPATH"]).toBe("/code");
+  });
+});

@@ -1,0 +1,64 @@
+import type { Deployment, Flow, FlowRun } from "../api/types.ts";
+import type { Job } from "./job.ts";
+
+export interface EnvironmentInputs {
+  /** The worker's own environment; a process child inherits all of it. */
+  readonly workerEnv: Readonly<Record<string, string | undefined>>;
+  /** Every Prefect setting that the user set anywhere, as PREFECT_… (that is how URL and key reach the child). */
+  readonly prefectSettings: Readonly<Record<string, string>>;
+  readonly workerName: string;
+  readonly workerId: string | null;
+  readonly flowRun: FlowRun;
+  readonly flow: Flow | null;
+  readonly deployment: Deployment | null;
+  readonly job: Pick<Job, "env">;
+}
+
+/**
+ * The child's environment before the pull steps add to it (protocol §3.4, prefect/workers/base.py: prepare_for_flow_run).
+ * A null in the job's `env` removes an inherited Prefect setting, but not a variable of the worker's own environment.
+ */
+export function runEnvironment(inputs: EnvironmentInputs): Record<string, string> {
+  const { flowRun, flow, deployment } = inputs;
+  const handed: Record<string, string | null> = {
+    ...inputs.prefectSettings,
+    PREFECT__FLOW_RUN_ID: flowRun.id,
+    PREFECT__WORKER_NAME: inputs.workerName,
+    ...(inputs.workerId === null ? {} : { PREFECT__WORKER_ID: inputs.workerId }),
+    PREFECT__FLOW_ID: flowRun.flow_id,
+    ...(flow === null ? {} : { PREFECT__FLOW_NAME: flow.name }),
+    ...(deployment === null
+      ? {}
+      : { PREFECT__DEPLOYMENT_ID: deployment.id, PREFECT__DEPLOYMENT_NAME: deployment.name }),
+    ...inputs.job.env,
+  };
+  return environmentWith(inputs.workerEnv, handed);
+}
+
+/** The worker's environment with others laid over it; a null there leaves what the worker has. */
+export function environmentWith(
+  workerEnv: EnvironmentInputs["workerEnv"],
+  handed: Readonly<Record<string, string | null>>,
+): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(workerEnv)) if (value !== undefined) environment[name] = value;
+  for (const [name, value] of Object.entries(handed)) if (value !== null) environment[name] = value;
+  return environment;
+}
+
+/** What the engine finds its code by (protocol §6.2, §6.4): the steps' directory is in front of the import path. */
+export function codeEnvironment(
+  env: Readonly<Record<string, string>>,
+  code: { readonly entrypoint: string; readonly directory: string; readonly pythonPath: readonly string[] },
+): Record<string, string> {
+  const inherited = env["PYTHONPATH"];
+  return {
+    ...env,
+    PREFECT__FLOW_ENTRYPOINT: code.entrypoint,
+    PYTHONPATH: [
+      code.directory,
+      ...code.pythonPath,
+      ...(inherited === undefined || inherited === "" ? [] : [inherited]),
+    ].join(":"),
+  };
+}

@@ -1,0 +1,41 @@
+import type { LaunchSpec } from "../launcher/types.ts";
+import type { Attempt, OutputTail } from "./attempt.ts";
+import type { PreparedRun } from "./prepare.ts";
+import type { RunRoom } from "./room.ts";
+
+/** Starts a run's process, notes it in the journal at once, and tells the API its `infrastructure_pid`. */
+export async function startAttempt(
+  run: PreparedRun,
+  kind: Attempt["kind"],
+  tail: OutputTail,
+  room: RunRoom,
+  spec: Omit<LaunchSpec, "flowRunId" | "outputFile">,
+): Promise<Attempt> {
+  const { flowRun, record, control, log } = run;
+  control.signal.throwIfAborted();
+  const infrastructure = await room.launcher.launch({
+    ...spec,
+    flowRunId: flowRun.id,
+    outputFile: run.outputFile,
+  });
+  try {
+    record.update({ phase: "launched", handle: infrastructure.handle, isCommandRun: kind === "command" });
+  } catch (error) {
+    // Without its journal entry nobody would find it again: end it before anything else is said about the run.
+    await infrastructure.stop({ intent: "none", graceMs: 0 });
+    throw error;
+  }
+  control.attach(infrastructure);
+  log.info(`Completed submission of flow run '${flowRun.id}'`);
+  room.events.submitted(run);
+  // The child runs whether or not the server knows its pid; a lost pid only keeps others from cancelling it.
+  room.api
+    .updateFlowRun(flowRun.id, { infrastructure_pid: infrastructure.identifier })
+    .catch((error: unknown) => {
+      room.logger.warn(
+        { flowRunId: flowRun.id, err: error },
+        "The flow run's infrastructure_pid could not be set",
+      );
+    });
+  return { ...run, infrastructure, exited: infrastructure.exited, kind, outputTail: () => tail.lines };
+}

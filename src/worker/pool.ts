@@ -1,0 +1,130 @@
+import { WorkerError } from "../errors.ts";
+import { PROCESS_BASE_JOB_TEMPLATE } from "../templating/default-job-template.ts";
+
+import type { WorkPool } from "../api/types.ts";
+import type { JsonObject } from "../json/value.ts";
+import type { Logger } from "../log/logger.ts";
+import type { WorkerApi } from "./ports.ts";
+
+export interface PoolSyncOptions {
+  readonly api: Pick<WorkerApi, "readWorkPool" | "createWorkPool" | "updateWorkPool" | "heartbeatWorker">;
+  readonly logger: Logger;
+  readonly workPoolName: string;
+  readonly workerName: string;
+  /** As given by `--type`; null: the pool's own. */
+  readonly type: string | null;
+  readonly canCreatePool: boolean;
+  /** As given by `--base-job-template`. */
+  readonly baseJobTemplate: JsonObject | null;
+  readonly heartbeatIntervalMs: number;
+  /** Prefect Cloud answers the heartbeat with an id for the worker. */
+  readonly wantsWorkerId: boolean;
+}
+
+const SUPPORTED_TYPE = "process";
+
+/** Keeps the worker's view of its pool fresh, and the pool's view of the worker (protocol §1.3). */
+export class PoolSync {
+  readonly #options: PoolSyncOptions;
+  #workPool: WorkPool | null = null;
+  #workerId: string | null = null;
+  #hasWarnedOfType = false;
+  #hasWarnedOfMissing = false;
+
+  constructor(options: PoolSyncOptions) {
+    this.#options = options;
+  }
+
+  /** As read last; null before the first success, or while the pool does not exist. */
+  get workPool(): WorkPool | null {
+    return this.#workPool;
+  }
+
+  get workerId(): string | null {
+    return this.#workerId;
+  }
+
+  /**
+   * Reads the pool, makes it where allowed, and fills an empty job template. Throws POOL_UNUSABLE for a pool that no worker
+   * of this kind can serve.
+   */
+  async refresh(signal: AbortSignal): Promise<WorkPool | null> {
+    const { api, workPoolName } = this.#options;
+    let pool = await api.readWorkPool(workPoolName, { signal });
+    if (pool === null && this.#options.canCreatePool) pool = await this.#create(signal);
+    if (pool === null) {
+      this.#warnOfMissing();
+      this.#workPool = null;
+      return null;
+    }
+    this.#hasWarnedOfMissing = false;
+    this.#checkType(pool);
+    if (Object.keys(pool.base_job_template).length === 0) {
+      const template = this.#options.baseJobTemplate ?? PROCESS_BASE_JOB_TEMPLATE;
+      await api.updateWorkPool(workPoolName, { base_job_template: template }, { signal });
+      pool = { ...pool, base_job_template: template };
+    }
+    this.#workPool = pool;
+    return pool;
+  }
+
+  async heartbeat(signal: AbortSignal): Promise<void> {
+    if (this.#workPool === null) return;
+    const { api, workPoolName, workerName, heartbeatIntervalMs, wantsWorkerId } = this.#options;
+    const heartbeat = {
+      name: workerName,
+      heartbeatIntervalSeconds: Math.max(1, Math.round(heartbeatIntervalMs / 1000)),
+      returnId: wantsWorkerId && this.#workerId === null,
+    };
+    this.#workerId = (await api.heartbeatWorker(workPoolName, heartbeat, { signal })) ?? this.#workerId;
+  }
+
+  async #create(signal: AbortSignal): Promise<WorkPool> {
+    const { api, logger, workPoolName, type, baseJobTemplate } = this.#options;
+    const pool = await api.createWorkPool(
+      {
+        name: workPoolName,
+        type: type ?? SUPPORTED_TYPE,
+        base_job_template: baseJobTemplate ?? PROCESS_BASE_JOB_TEMPLATE,
+      },
+      { signal },
+    );
+    logger.info(`Work pool '${workPoolName}' created.`);
+    return pool;
+  }
+
+  #checkType(pool: WorkPool): void {
+    const { logger, type } = this.#options;
+    if (/:(push|managed)$/.test(pool.type) || pool.type === "prefect-agent") {
+      throw new WorkerError("POOL_UNUSABLE", `Work pool '${pool.name}' has the type ${pool.type}`, {
+        hint: "Such pools are not served by workers. Choose a pool of type process.",
+      });
+    }
+    const served = type ?? pool.type;
+    if (served !== SUPPORTED_TYPE) {
+      throw new WorkerError(
+        "POOL_UNUSABLE",
+        `Work pool '${pool.name}' has the type ${served}, which is not supported`,
+        {
+          hint: "This worker starts flow runs as processes. Use a pool of type process, or pass --type process.",
+        },
+      );
+    }
+    if (pool.type !== served && !this.#hasWarnedOfType) {
+      this.#hasWarnedOfType = true;
+      logger.warn(
+        { workPool: pool.name, poolType: pool.type, workerType: served },
+        "The work pool has another type than this worker",
+      );
+    }
+  }
+
+  #warnOfMissing(): void {
+    if (this.#hasWarnedOfMissing) return;
+    this.#hasWarnedOfMissing = true;
+    this.#options.logger.warn(
+      { workPool: this.#options.workPoolName },
+      "The work pool does not exist and may not be created (--no-create-pool-if-not-found); waiting for it",
+    );
+  }
+}

@@ -1,0 +1,96 @@
+import { runEnvironment } from "./environment.ts";
+import { resolveJob } from "./job.ts";
+import { apiLookups } from "./lookups.ts";
+import { submitting } from "./states.ts";
+
+import type { FlowRunLog } from "../log/flow-run-logs.ts";
+import type { SecretRegistry } from "../log/redactor.ts";
+import type { ReferenceLookups } from "../steps/types.ts";
+import type { Claim } from "./claim.ts";
+import type { RunControl } from "./control.ts";
+import type { Job } from "./job.ts";
+import type { RunRoom } from "./room.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** A claimed run whose job configuration is resolved and whose workspace exists. */
+export interface PreparedRun extends Claim {
+  readonly job: Job;
+  readonly env: Readonly<Record<string, string>>;
+  readonly workspace: Workspace;
+  readonly outputFile: string;
+  readonly lookups: ReferenceLookups;
+  readonly control: RunControl;
+  /** The worker's own lines in the run's logs. */
+  readonly log: FlowRunLog;
+  /** Resolves when the cosmetic calls of the submission are through, so that they can't overtake the engine's. */
+  readonly announced: Promise<void>;
+  /** What was learned for this run and must not be shown. */
+  readonly secrets: SecretRegistry;
+}
+
+/** Resolves the job configuration (protocol §3) and opens the workspace. */
+export async function prepareRun(
+  claim: Claim,
+  control: RunControl,
+  secrets: SecretRegistry,
+  room: RunRoom,
+): Promise<PreparedRun> {
+  const { flowRun, flow, deployment, record } = claim;
+  const log = room.runLogs.forRun(flowRun.id, "prefect.flow_runs.worker");
+  log.info(`Worker '${room.workerName}' submitting flow run '${flowRun.id}'`);
+  const announced = announce(claim, room);
+  const lookups = apiLookups(room.api, control.signal);
+  const job = await resolveJob({
+    workPool: room.workPool(),
+    deployment,
+    flowRun,
+    env: room.env,
+    lookups,
+    onSecret: (secret) => secrets.add(secret),
+  });
+  control.signal.throwIfAborted();
+  const workspace = await room.workspaces.open(flowRun.id, job.workingDirectory, room.cwd);
+  const outputFile = room.workspaces.outputFile(flowRun.id);
+  record.update({ outputFile, ...(workspace.isTemporary ? { workspace: workspace.directory } : {}) });
+  return {
+    ...claim,
+    job,
+    env: runEnvironment({
+      workerEnv: room.env,
+      prefectSettings: room.prefectSettings,
+      workerName: room.workerName,
+      workerId: room.workerId(),
+      flowRun,
+      flow,
+      deployment,
+      job,
+    }),
+    workspace,
+    outputFile,
+    lookups,
+    control,
+    log,
+    announced,
+    secrets,
+  };
+}
+
+// Labels and the state "Submitting" are cosmetics: servers before 3.1.2 and 3.6.22 lack them (protocol §2.1, §11.6).
+async function announce(claim: Claim, room: RunRoom): Promise<void> {
+  const { flowRun } = claim;
+  const pool = room.workPool();
+  const once = { retries: 0 };
+  await Promise.allSettled([
+    room.api.updateFlowRunLabels(
+      flowRun.id,
+      {
+        "prefect.worker.name": room.workerName,
+        "prefect.worker.type": pool.type,
+        "prefect.work-pool.name": pool.name,
+        "prefect.work-pool.id": pool.id,
+      },
+      once,
+    ),
+    room.api.setFlowRunState(flowRun.id, submitting, { force: false, ...once }),
+  ]);
+}

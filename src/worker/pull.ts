@@ -1,0 +1,107 @@
+import { existsSync, readdirSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+
+import { interpreterOfCommand } from "../steps/python.ts";
+import { runPullSteps } from "../steps/run-steps.ts";
+import { StepError } from "../steps/errors.ts";
+import { prepareStorage } from "../steps/storage.ts";
+import { pullsByItself } from "./job.ts";
+
+import type { StepLog } from "../steps/types.ts";
+import type { PreparedRun } from "./prepare.ts";
+import type { RunRoom } from "./room.ts";
+
+/** Where the flow's code lies, and what the steps changed for the process that follows. */
+export interface PulledCode {
+  /** Absolute; the process starts here. */
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly pythonPath: readonly string[];
+  /** Null when the command finds its code by itself. */
+  readonly entrypoint: string | null;
+}
+
+/**
+ * Runs the deployment's pull steps in the workspace (protocol §5), or fetches its storage when it has none.
+ * Rejects with a StepError that says which step failed and why, or with RunStopped.
+ */
+export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledCode> {
+  const { deployment, job, workspace, control } = run;
+  const untouched = { directory: workspace.directory, env: run.env, pythonPath: [], entrypoint: null };
+  if (deployment === null || pullsByItself(job)) return untouched;
+
+  const log = stepLog(run, room);
+  const python = (): Promise<string> => flowPython(run, room);
+  const stage = {
+    cwd: workspace.directory,
+    env: run.env,
+    lookups: run.lookups,
+    python,
+    log,
+    signal: control.signal,
+    registerSecret: (secret: string) => run.secrets.add(secret),
+  };
+  const steps = deployment.pull_steps;
+  const pulled =
+    steps === null || steps.length === 0
+      ? await prepareStorage({
+          ...stage,
+          path: deployment.path,
+          storageDocumentId: deployment.storage_document_id,
+        })
+      : await runPullSteps({ ...stage, steps, onStep: (step) => room.events.pullStep(run, step) });
+  control.signal.throwIfAborted();
+  if (job.engine === "none") return { ...pulled, entrypoint: null };
+  return { ...pulled, entrypoint: checkedEntrypoint(deployment.entrypoint, pulled.directory) };
+}
+
+/** The interpreter for steps that need Python: the one that the job's command names, else the worker's choice. */
+export async function flowPython(run: Pick<PreparedRun, "job">, room: RunRoom): Promise<string> {
+  const named = run.job.command === null ? null : interpreterOfCommand(run.job.command);
+  return named ?? (await room.python());
+}
+
+// The engine would exit with 1 and leave the run PENDING; saying what is missing, and what is there instead, helps more.
+function checkedEntrypoint(entrypoint: string | null, directory: string): string {
+  if (entrypoint === null) {
+    throw new StepError("The deployment has no entrypoint, so there is no flow to run", {
+      hint: "Deploy it again with an entrypoint such as flow.py:my_flow.",
+    });
+  }
+  const file = entrypoint.includes(":") ? entrypoint.slice(0, entrypoint.lastIndexOf(":")) : entrypoint;
+  if (!file.endsWith(".py")) return entrypoint; // a module path: found through the import path
+  const path = isAbsolute(file) ? file : join(directory, file);
+  if (existsSync(path)) return entrypoint;
+  throw new StepError(`The entrypoint ${entrypoint} was not found: there is no file ${path}`, {
+    hint: `${directory} holds: ${listing(directory)}. Check the deployment's entrypoint and the directory of its last pull step.`,
+  });
+}
+
+function listing(directory: string): string {
+  try {
+    const names = readdirSync(directory).toSorted();
+    const shown = names.slice(0, 12).join(", ");
+    return names.length === 0
+      ? "nothing"
+      : names.length > 12
+        ? `${shown}, and ${names.length - 12} more`
+        : shown;
+  } catch {
+    return "nothing that can be read";
+  }
+}
+
+// What a step says goes to the run's logs as if the flow's process said it, as with Prefect.
+function stepLog(run: PreparedRun, room: RunRoom): StepLog {
+  const toApi = room.runLogs.forRun(run.flowRun.id, "prefect.flow_runs");
+  const { streamOutput } = run.job;
+  return {
+    debug: (message) => toApi.debug(message),
+    info: (message) => toApi.info(message),
+    warn: (message) => toApi.warn(message),
+    error: (message) => toApi.error(message),
+    output: (line) => {
+      if (streamOutput) room.onOutput(room.redactor.redact(line));
+    },
+  };
+}

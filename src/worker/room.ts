@@ -1,0 +1,42 @@
+import type { Clock } from "../lifecycle/clock.ts";
+import type { Launcher } from "../launcher/types.ts";
+import type { FlowRunLogShipper } from "../log/flow-run-logs.ts";
+import type { Logger } from "../log/logger.ts";
+import type { Redactor } from "../log/redactor.ts";
+import type { WorkPool } from "../api/types.ts";
+import type { WorkerEvents } from "./events.ts";
+import type { Journal } from "./journal.ts";
+import type { WorkerApi } from "./ports.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Workspaces } from "./workspace.ts";
+
+/** Everything that the life of a run needs around it; one for all runs of a worker. */
+export interface RunRoom {
+  readonly api: WorkerApi;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly redactor: Redactor;
+  readonly runLogs: FlowRunLogShipper;
+  readonly launcher: Launcher;
+  readonly journal: Journal;
+  readonly reporter: Reporter;
+  readonly workspaces: Workspaces;
+  readonly events: WorkerEvents;
+  readonly workerName: string;
+  readonly workPoolName: string;
+  /** As read by the last sync. */
+  workPool(): WorkPool;
+  /** Known on Prefect Cloud only. */
+  workerId(): string | null;
+  /** The flow's interpreter for jobs without a command; rejects with a StepError when there is none. */
+  python(): Promise<string>;
+  /** The worker's own environment and directory. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly prefectSettings: Readonly<Record<string, string>>;
+  /** Where a child's streamed output goes. */
+  readonly onOutput: (line: string) => void;
+  readonly killGraceMs: number;
+  /** Aborted when the worker gives up waiting for the API. */
+  readonly closing: AbortSignal;
+}

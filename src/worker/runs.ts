@@ -1,0 +1,150 @@
+import { coerceError } from "../errors.ts";
+import { Capacity } from "./capacity.ts";
+import { RunControl } from "./control.ts";
+import { executeFlowRun } from "./run.ts";
+import { Timings } from "./timings.ts";
+
+import type { FlowRun } from "../api/types.ts";
+import type { StopReason } from "./control.ts";
+import type { RunRoom } from "./room.ts";
+import type { RunEnd } from "./run.ts";
+
+export interface RunsOptions {
+  readonly room: RunRoom;
+  /** `--limit`. */
+  readonly limit: number | null;
+  /** How many may be on their way to a running engine at once. */
+  readonly startLimit: number;
+  /** Called whenever a slot became free or a run ended. */
+  readonly onChange: () => void;
+  readonly onRefused: (flowRun: FlowRun) => void;
+}
+
+interface RunInHand {
+  readonly flowRun: Pick<FlowRun, "id" | "name">;
+  readonly control: RunControl;
+  readonly timings: Timings | null;
+  readonly done: Promise<void>;
+}
+
+/** The runs that this worker has in hand, each in a slot that it can't leave without freeing it. */
+export class Runs {
+  readonly #options: RunsOptions;
+  readonly #inHand = new Map<string, RunInHand>();
+  readonly #capacity: Capacity;
+  readonly #starting: Capacity;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: RunsOptions) {
+    this.#options = options;
+    this.#capacity = new Capacity(options.limit);
+    this.#starting = new Capacity(options.startLimit);
+  }
+
+  get size(): number {
+    return this.#inHand.size;
+  }
+
+  get ids(): string[] {
+    return [...this.#inHand.keys()];
+  }
+
+  has(flowRunId: string): boolean {
+    return this.#inHand.has(flowRunId);
+  }
+
+  /** Starts the run's life in the background; false when no slot is free. */
+  submit(flowRun: FlowRun): boolean {
+    const slot = this.#capacity.tryAcquire();
+    if (slot === null) return false;
+    const startSlot = this.#starting.tryAcquire();
+    if (startSlot === null) {
+      slot.release();
+      return false;
+    }
+    const { room } = this.#options;
+    const control = new RunControl();
+    const timings = new Timings(room.clock);
+    const life = executeFlowRun(flowRun, control, timings, room, () => {
+      startSlot.release();
+      this.#changed();
+    });
+    this.#hold(flowRun, control, timings, life, () => {
+      startSlot.release();
+      slot.release();
+    });
+    return true;
+  }
+
+  /** Takes a run of an earlier worker in hand; it counts against the limit, but is never refused. */
+  adopt(flowRun: Pick<FlowRun, "id" | "name">, control: RunControl, life: Promise<RunEnd>): void {
+    const slot = this.#capacity.tryAcquire();
+    this.#hold(flowRun, control, null, life, () => slot?.release());
+  }
+
+  stop(flowRunId: string, reason: StopReason, graceMs: number): void {
+    this.#inHand.get(flowRunId)?.control.stop(reason, { graceMs });
+  }
+
+  stopAll(reason: StopReason, graceMs: number): void {
+    for (const { control } of this.#inHand.values()) control.stop(reason, { graceMs });
+  }
+
+  /** Resolves when the next run ends or has started, whichever comes first. */
+  next(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Resolves when no run is in hand any more. */
+  async idle(): Promise<void> {
+    while (this.#inHand.size > 0) await Promise.all([...this.#inHand.values()].map((run) => run.done));
+  }
+
+  #hold(
+    flowRun: Pick<FlowRun, "id" | "name">,
+    control: RunControl,
+    timings: Timings | null,
+    life: Promise<RunEnd>,
+    release: () => void,
+  ): void {
+    const done = this.#watch(flowRun, timings, life).finally(() => {
+      release();
+      this.#inHand.delete(flowRun.id);
+      this.#changed();
+    });
+    this.#inHand.set(flowRun.id, { flowRun, control, timings, done });
+  }
+
+  #changed(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#options.onChange();
+  }
+
+  // Whatever a run's life throws stays here: one bad run never ends the worker.
+  async #watch(
+    flowRun: Pick<FlowRun, "id" | "name">,
+    timings: Timings | null,
+    life: Promise<RunEnd>,
+  ): Promise<void> {
+    const { room } = this.#options;
+    const logger = room.logger.child({ flowRunId: flowRun.id });
+    try {
+      const end = await life;
+      if (end.kind === "refused") {
+        logger.info(`Flow run '${flowRun.name}' was not started: ${end.reason}`);
+        this.#options.onRefused(flowRun as FlowRun);
+        return;
+      }
+      const times = timings === null ? "adopted" : timings.text();
+      const message = `Flow run '${flowRun.name}' ended as ${end.state} (${times})`;
+      const data = { state: end.state, ...(timings === null ? {} : { phases: timings.milliseconds() }) };
+      if (end.state === "Crashed") logger.error({ ...data, reason: end.message }, message);
+      else logger.info(data, message);
+    } catch (thrown) {
+      logger.error(
+        { err: coerceError(thrown) },
+        "The end of a flow run could not be reported; the next start of the worker does it",
+      );
+    }
+  }
+}

@@ -1,0 +1,327 @@
+import { WorkerError, coerceError } from "../errors.ts";
+import { startLoop } from "../lifecycle/loop.ts";
+import { Scope } from "../lifecycle/scope.ts";
+import { Announcements } from "./announcements.ts";
+import { findCancelling } from "./cancellation.ts";
+import { Poller } from "./poller.ts";
+import { recoverRuns } from "./recovery.ts";
+import { Runs } from "./runs.ts";
+
+import type { Loop } from "../lifecycle/loop.ts";
+import type { PoolSync } from "./pool.ts";
+import type { RunRoom } from "./room.ts";
+
+/**
+ * created → starting → running → draining → stopped
+ *
+ * - starting: the pool is read for the first time; an API that is away is waited for.
+ * - running: polls, claims, watches.
+ * - draining: no new claims; runs in hand may end until the drain deadline, then they are handed back.
+ * - stopped: nothing is in hand any more.
+ */
+export type WorkerState = "created" | "starting" | "running" | "draining" | "stopped";
+
+export interface WorkerSettings {
+  readonly workQueues: readonly string[];
+  readonly limit: number | null;
+  readonly startLimit: number;
+  readonly prefetchMs: number;
+  readonly pollIntervalMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly cancellationPollMs: number;
+  readonly drainTimeoutMs: number;
+  readonly runOnce: boolean;
+}
+
+/** Pushes what the server announces about the pool's runs; absent servers are fine, polling covers them. */
+export interface Announcer {
+  subscribe(handlers: {
+    readonly workPoolId: string;
+    readonly onScheduled: (flowRunId: string) => void;
+    readonly onCancelling: (flowRunId: string) => void;
+    readonly signal: AbortSignal;
+  }): Promise<void>;
+}
+
+// Prefect's own variation of its intervals (prefect/utilities/services.py).
+const JITTER = 0.3;
+const MAX_BACKOFF_MS = 60_000;
+// After the drain deadline a handed-back run has this long before it is killed.
+const HAND_BACK_GRACE_MS = 10_000;
+// How long final reports may take when the worker was told twice to go.
+const LAST_REPORT_MS = 10_000;
+
+export interface WorkerOptions {
+  readonly room: Omit<RunRoom, "closing" | "workPool" | "workerId">;
+  readonly closing: AbortController;
+  readonly pool: PoolSync;
+  readonly announcer: Announcer | null;
+  readonly settings: WorkerSettings;
+  /** Called once, when the pool was read for the first time. */
+  readonly onReady: () => void;
+}
+
+/** Serves one work pool until it is stopped. Build it synchronously, then await {@link run}. */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #room: RunRoom;
+  readonly #runs: Runs;
+  readonly #poller: Poller;
+  readonly #announcements = new Announcements();
+  readonly #stopping = new AbortController();
+  #state: WorkerState = "created";
+  #pollLoop: Loop | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    const { pool, settings } = options;
+    this.#room = {
+      ...options.room,
+      closing: options.closing.signal,
+      workPool: () => {
+        if (pool.workPool === null)
+          throw new WorkerError("POOL_UNUSABLE", "The work pool has not been read yet");
+        return pool.workPool;
+      },
+      workerId: () => pool.workerId,
+    };
+    this.#runs = new Runs({
+      room: this.#room,
+      limit: settings.limit,
+      startLimit: settings.startLimit,
+      onChange: () => this.#onRunsChanged(),
+      onRefused: (flowRun) => this.#poller.refused(flowRun),
+    });
+    this.#poller = new Poller({
+      api: this.#room.api,
+      clock: this.#room.clock,
+      runs: this.#runs,
+      announcements: this.#announcements,
+      workPoolName: this.#room.workPoolName,
+      workQueues: settings.workQueues,
+      prefetchMs: settings.prefetchMs,
+    });
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  get runsInHand(): number {
+    return this.#runs.size;
+  }
+
+  hasRun(flowRunId: string): boolean {
+    return this.#runs.has(flowRunId);
+  }
+
+  get lastPollAt(): number | null {
+    return this.#poller.lastPollAt;
+  }
+
+  /** Works until it is stopped, or, with `runOnce`, until the runs of one poll have ended. Rejects for an unusable pool only. */
+  async run(): Promise<void> {
+    await using scope = new Scope();
+    try {
+      this.#transition("starting");
+      if (!(await this.#readPool())) return;
+      this.#options.onReady();
+      this.#transition("running");
+      this.#room.events.started();
+      const recovered = recoverRuns(this.#room, this.#runs);
+      if (recovered > 0)
+        this.#room.logger.info({ runs: recovered }, `Settling ${recovered} flow runs of an earlier worker`);
+      this.#startBackground(scope);
+      if (this.#options.settings.runOnce) await this.#pollOnce();
+      else await this.#pollUntilStopped();
+      await this.#drain();
+    } finally {
+      this.#room.events.stopped();
+      this.#transition("stopped");
+      scope.abort(new DOMException("The worker has ended", "AbortError"));
+    }
+  }
+
+  /** First press: take nothing new, let the runs end until the drain deadline, then hand them back. Idempotent. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** Second press: end all runs now, and report them. */
+  kill(): void {
+    this.#stopping.abort();
+    this.#runs.stopAll("end", 0);
+    const giveUp = setTimeout(() => this.#options.closing.abort(), LAST_REPORT_MS);
+    giveUp.unref();
+  }
+
+  #transition(to: WorkerState): void {
+    if (this.#state === to) return;
+    this.#room.logger.debug({ from: this.#state, to }, "Worker changes state");
+    this.#state = to;
+  }
+
+  // Waits for the API as long as it takes; only a pool or a key that can't work ends the worker (protocol §1.2).
+  async #readPool(): Promise<boolean> {
+    const { pool } = this.#options;
+    const { logger, clock } = this.#room;
+    const signal = this.#stopping.signal;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        if ((await pool.refresh(signal)) !== null) return true;
+        failures = 0;
+      } catch (thrown) {
+        const error = coerceError(thrown);
+        if (signal.aborted) return false;
+        if (error instanceof WorkerError && !error.retryable) throw error;
+        failures += 1;
+        const retryMs = Math.min(1000 * 2 ** Math.min(failures - 1, 5), 30_000);
+        if (failures === 1 || failures % 10 === 0) {
+          logger.error(
+            { err: error, failures, retrySeconds: retryMs / 1000 },
+            "The Prefect API does not answer; the worker keeps trying",
+          );
+        }
+        await clock.sleep(retryMs, signal).catch(() => undefined);
+        continue;
+      }
+      await clock.sleep(this.#options.settings.pollIntervalMs, signal).catch(() => undefined);
+    }
+    return false;
+  }
+
+  #startBackground(scope: Scope): void {
+    const { pool, announcer, settings } = this.#options;
+    const { clock, logger, api } = this.#room;
+    let isFirstSync = true;
+    const sync = startLoop(
+      async (signal) => {
+        if (!isFirstSync) await pool.refresh(signal);
+        isFirstSync = false;
+        await pool.heartbeat(signal);
+      },
+      {
+        intervalMs: settings.heartbeatIntervalMs,
+        clock,
+        signal: scope.signal,
+        maxIntervalMs: settings.heartbeatIntervalMs,
+        onError: (error, failures) => {
+          if (failures === 1)
+            logger.warn({ err: error }, "The work pool could not be synchronised; trying again");
+        },
+      },
+    );
+    const cancellation = startLoop(
+      async (signal) => {
+        for (const id of await findCancelling(api, this.#runs.ids, signal)) this.#cancel(id);
+      },
+      {
+        intervalMs: settings.cancellationPollMs,
+        clock,
+        signal: scope.signal,
+        maxIntervalMs: settings.cancellationPollMs,
+        onError: (error, failures) => {
+          if (failures === 1) logger.warn({ err: error }, "Cancellations could not be read; trying again");
+        },
+      },
+    );
+    scope.task("sync", () => sync.done);
+    scope.task("cancellation", () => cancellation.done);
+    if (announcer === null) return;
+    scope.task("announcements", (signal) =>
+      announcer.subscribe({
+        workPoolId: this.#room.workPool().id,
+        onScheduled: (flowRunId) => {
+          if (this.#runs.has(flowRunId)) return;
+          this.#announcements.add(flowRunId);
+          this.#pollLoop?.nudge();
+        },
+        onCancelling: (flowRunId) => this.#cancel(flowRunId),
+        signal,
+      }),
+    );
+  }
+
+  async #pollUntilStopped(): Promise<void> {
+    const { settings } = this.#options;
+    const { clock, logger } = this.#room;
+    let outageSince: number | null = null;
+    this.#pollLoop = startLoop(
+      async (signal) => {
+        const againMs = await this.#poller.poll(signal);
+        if (outageSince !== null) {
+          const seconds = Math.round((clock.monotonic() - outageSince) / 1000);
+          logger.info({ seconds }, `The Prefect API answers again after ${seconds} s`);
+          outageSince = null;
+        }
+        return againMs;
+      },
+      {
+        intervalMs: settings.pollIntervalMs,
+        jitter: JITTER,
+        maxIntervalMs: Math.max(settings.pollIntervalMs, MAX_BACKOFF_MS),
+        clock,
+        signal: this.#stopping.signal,
+        onError: (error, failures) => {
+          outageSince ??= clock.monotonic();
+          if (failures === 1 || failures % 10 === 0) {
+            logger.error({ err: error, failures }, "Polling for flow runs failed; the worker keeps trying");
+          }
+        },
+      },
+    );
+    await this.#pollLoop.done;
+  }
+
+  async #pollOnce(): Promise<void> {
+    await this.#poller.poll(this.#stopping.signal);
+    while (this.#poller.hasLeftovers && !this.#stopping.signal.aborted) {
+      await this.#runs.next();
+      await this.#poller.poll(this.#stopping.signal);
+    }
+    await Promise.race([this.#runs.idle(), aborted(this.#stopping.signal)]);
+  }
+
+  async #drain(): Promise<void> {
+    this.#transition("draining");
+    const { drainTimeoutMs } = this.#options.settings;
+    const { logger, clock } = this.#room;
+    if (this.#runs.size === 0) return;
+    logger.info(
+      { runs: this.#runs.size, drainSeconds: drainTimeoutMs / 1000 },
+      `Stopping: no new flow runs; waiting up to ${drainTimeoutMs / 1000} s for ${this.#runs.size} in progress (signal again to end them now)`,
+    );
+    const waiting = new AbortController();
+    const idle = this.#runs.idle().finally(() => waiting.abort());
+    await clock.sleep(drainTimeoutMs, waiting.signal).catch(() => undefined);
+    if (this.#runs.size > 0) {
+      logger.warn({ runs: this.#runs.size }, "The drain time is over; handing the remaining flow runs back");
+      this.#runs.stopAll("hand-back", HAND_BACK_GRACE_MS);
+      const giveUp = setTimeout(() => this.#options.closing.abort(), HAND_BACK_GRACE_MS + LAST_REPORT_MS);
+      giveUp.unref();
+    }
+    await idle;
+  }
+
+  #cancel(flowRunId: string): void {
+    if (!this.#runs.has(flowRunId)) return;
+    this.#room.logger.info({ flowRunId }, `Cancelling flow run '${flowRunId}'`);
+    this.#runs.stop(flowRunId, "cancel", this.#room.killGraceMs);
+  }
+
+  // A slot that became free, here or in the pool's limit, may let the next run start at once.
+  #onRunsChanged(): void {
+    if (this.#poller.hasLeftovers || this.#hasPoolLimit()) this.#pollLoop?.nudge();
+  }
+
+  #hasPoolLimit(): boolean {
+    const limit = this.#options.pool.workPool?.concurrency_limit;
+    return limit !== null && limit !== undefined;
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}

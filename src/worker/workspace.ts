@@ -1,0 +1,70 @@
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { isAbsolute, join, resolve } from "node:path";
+
+/** Where a run's pull steps and its process start. */
+export interface Workspace {
+  /** Absolute. */
+  readonly directory: string;
+  /** True for a fresh directory that goes away with the run; false for the configured `working_dir`. */
+  readonly isTemporary: boolean;
+  remove(): Promise<void>;
+}
+
+/**
+ * Gives each run a fresh directory, or the job's `working_dir`, which is kept (protocol §3.5).
+ * The output file of a run lies beside the workspace, never inside, so that the flow's code can't disturb it.
+ */
+export class Workspaces {
+  readonly #root: string;
+  readonly #outputs: string;
+
+  /** `root` takes the temporary directories, `outputs` the files with the runs' output. */
+  constructor(root: string, outputs: string) {
+    this.#root = root;
+    this.#outputs = outputs;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    mkdirSync(outputs, { recursive: true, mode: 0o700 });
+  }
+
+  outputFile(flowRunId: string): string {
+    return join(this.#outputs, `${flowRunId}.log`);
+  }
+
+  async open(flowRunId: string, workingDirectory: string | null, cwd: string): Promise<Workspace> {
+    if (workingDirectory !== null) {
+      const directory = isAbsolute(workingDirectory) ? workingDirectory : resolve(cwd, workingDirectory);
+      await mkdir(directory, { recursive: true });
+      return { directory, isTemporary: false, remove: () => Promise.resolve() };
+    }
+    // Named after the run, so that whoever looks at the disk sees whose it is; "prefect" as the Python worker ends its names.
+    const directory = await mkdtemp(join(this.#root, `${flowRunId}-prefect-`));
+    return { directory, isTemporary: true, remove: () => this.remove(directory) };
+  }
+
+  /** Deletes a temporary workspace; refuses anything that is not below the root. */
+  async remove(directory: string): Promise<void> {
+    if (!this.owns(directory)) throw new Error(`${directory} is no workspace below ${this.#root}`);
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  owns(directory: string): boolean {
+    return directory.startsWith(join(this.#root, "/")) && !directory.includes("/../");
+  }
+
+  /** Temporary workspaces and outputs that no known run uses and nobody has touched for `minAgeMs`. */
+  async sweep(isKnownRun: (flowRunId: string) => boolean, now: number, minAgeMs: number): Promise<number> {
+    let removed = 0;
+    for (const root of [this.#root, this.#outputs]) {
+      for (const name of readdirSync(root)) {
+        const path = join(root, name);
+        const flowRunId = name.slice(0, 36);
+        const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
+        if (isKnownRun(flowRunId) || now - modified < minAgeMs) continue;
+        await rm(path, { recursive: true, force: true });
+        removed += 1;
+      }
+    }
+    return removed;
+  }
+}

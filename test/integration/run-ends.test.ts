@@ -1,6 +1,6 @@
-import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, inject, it } from "vitest";
+import { MemoryGroup } from "../support/memory-group.ts";
 import { PrefectApi, uniqueName } from "../support/prefect-api.ts";
 import { startWorker } from "../support/worker-process.ts";
 import type { FlowRun } from "../support/prefect-api.ts";
@@ -86,35 +86,25 @@ describe("how a run ends, on 3.8.8", () => {
       type: "CRASHED",
       message: expect.stringMatching(/-9|SIGKILL/) as string,
     });
-    await api.waitForLog(run, /-9|SIGKILL/);
+    await api.waitForLog(run, /-9|SIGKILL|memory/);
   });
 
   it("a child that the kernel kills for its memory is CRASHED and says so", async ({ expect }) => {
-    // A memory cgroup around the worker and its children, as a container gives them.
-    const group = `/sys/fs/cgroup/memory/${pool}`;
-    await mkdir(group);
     const limited = uniqueName("memory");
     await api.createPool(limited);
-    try {
-      await using small = await startWorker({ apiUrl: api.url, pool: limited });
-      await writeFile(`${group}/memory.limit_in_bytes`, String(300 * 1024 * 1024));
-      await writeFile(`${group}/cgroup.procs`, String(small.process.pid));
-      const deployment = await api.createDeployment({
-        pool: limited,
-        entrypoint: "flows.py:eats_memory",
-        pullSteps: [{ "prefect.deployments.steps.set_working_directory": { directory: fixtures } }],
-      });
-      const run = await api.run(deployment);
-      const end = await api.waitForEnd(run);
-      expect(end.state).toMatchObject({
-        type: "CRASHED",
-        message: expect.stringMatching(/memory/i) as string,
-      });
-      await api.waitForLog(run, /memory/i);
-      expect(small.process.isRunning, small.process.output).toBe(true);
-    } finally {
-      await rmdir(group);
-    }
+    await using group = await MemoryGroup.create(limited, 300 * 1024 * 1024);
+    await using small = await startWorker({ apiUrl: api.url, pool: limited });
+    await group.add(small.process.pid);
+    const deployment = await api.createDeployment({
+      pool: limited,
+      entrypoint: "flows.py:eats_memory",
+      pullSteps: [{ "prefect.deployments.steps.set_working_directory": { directory: fixtures } }],
+    });
+    const run = await api.run(deployment);
+    const end = await api.waitForEnd(run);
+    expect(end.state).toMatchObject({ type: "CRASHED", message: expect.stringMatching(/memory/i) as string });
+    await api.waitForLog(run, /memory/i);
+    expect(small.process.isRunning, small.process.output).toBe(true);
   });
 
   it("one bad run does not hinder the next", async ({ expect }) => {

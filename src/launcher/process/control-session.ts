@@ -58,6 +58,7 @@ export class ControlSession {
       return;
     }
     this.#socket = socket;
+    this.#wake();
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
     socket.on("close", () => {
       this.#socket = undefined;
@@ -75,8 +76,16 @@ export class ControlSession {
       this.#isIntentSent = true;
       this.#socket.write(INTENT_BYTES[intent]);
     }
-    await this.#until(() => this.#isAcknowledged || !this.#isIntentSent, signal);
+    await this.#until(
+      () => this.#isAcknowledged || this.#receipt !== undefined || !this.#isIntentSent,
+      signal,
+    );
     return this.#isAcknowledged;
+  }
+
+  /** Resolves when the engine has connected, or when `signal` is aborted. */
+  async connected(signal: AbortSignal): Promise<void> {
+    if (this.#socket === undefined && !signal.aborted) await this.#woken(signal);
   }
 
   /** Resolves when the connection has ended, so that no receipt can come any more, or when `signal` is aborted. */
@@ -91,12 +100,14 @@ export class ControlSession {
 
   /** Waits while the engine is connected and `isDone` is false. */
   async #until(isDone: () => boolean, signal: AbortSignal): Promise<void> {
-    while (!isDone() && this.#socket !== undefined && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#notify.push(resolve);
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    while (!isDone() && this.#socket !== undefined && !signal.aborted) await this.#woken(signal);
+  }
+
+  #woken(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#notify.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
   }
 
   #wake(): void {

@@ -1,0 +1,210 @@
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { closeSync, existsSync, openSync } from "node:fs";
+
+import { WorkerError } from "../../errors.ts";
+import { startLoop } from "../../lifecycle/loop.ts";
+import { Attempt } from "./attempt.ts";
+import { createControlChannel } from "./control-channel.ts";
+import { launchError, outputFileError } from "./launch-errors.ts";
+import { watchForOom } from "./oom.ts";
+import { OutputTail } from "./output-tail.ts";
+import { isAlive, readBootId, readStat } from "./proc.ts";
+import { ProcessTree } from "./process-tree.ts";
+
+import type { ChildProcess } from "node:child_process";
+
+import type { Clock } from "../../lifecycle/clock.ts";
+import type { Logger } from "../../log/logger.ts";
+import type { Infrastructure, Launcher, LaunchSpec } from "../types.ts";
+import type { AttemptParts, ProcessEnd } from "./attempt.ts";
+import type { ControlChannel } from "./control-channel.ts";
+import type { ProcessIdentity } from "./proc.ts";
+
+export interface ProcessLauncherOptions {
+  readonly clock: Clock;
+  /** Closed together with the launcher. */
+  readonly controlChannel?: ControlChannel;
+  readonly logger?: Logger;
+}
+
+/** Names this attempt in the environment of all its processes, so that orphans can be told from strangers. */
+const ATTEMPT_VARIABLE = "LIGHTERMAN__ATTEMPT";
+
+/** How often an adopted process is looked at; more often while it is being stopped. */
+const ADOPTED_POLL_MS = 500;
+const ADOPTED_STOP_POLL_MS = 50;
+
+/**
+ * Starts each attempt as a process in a session of its own, with its output straight in a file: it needs nothing of the
+ * worker to go on living, and a later worker finds it again by its handle.
+ */
+export function createProcessLauncher(options: ProcessLauncherOptions): Launcher {
+  const { clock, logger } = options;
+  const channel = options.controlChannel ?? createControlChannel(logger === undefined ? {} : { logger });
+  const bootId = readBootId();
+
+  async function openTails(
+    spec: Pick<LaunchSpec, "outputFile" | "onLine">,
+    hasErrorFile: boolean,
+    from: "start" | "end",
+  ): Promise<OutputTail[]> {
+    const { onLine, outputFile } = spec;
+    if (onLine === undefined) return [];
+    const tails = [
+      await OutputTail.open({ file: outputFile, clock, from, onLine: (line) => onLine(line, "stdout") }),
+    ];
+    if (hasErrorFile) {
+      const file = errorFileOf(outputFile);
+      tails.push(await OutputTail.open({ file, clock, from, onLine: (line) => onLine(line, "stderr") }));
+    }
+    return tails;
+  }
+
+  function createAttempt(
+    leader: ProcessIdentity,
+    marker: string,
+    parts: Pick<AttemptParts, "ended" | "tails" | "control" | "oom" | "isEngine">,
+  ): Attempt {
+    return new Attempt({
+      ...parts,
+      leader,
+      handle: { kind: "process", pid: leader.pid, startTicks: leader.startTicks, bootId, attempt: marker },
+      tree: new ProcessTree(leader, `${ATTEMPT_VARIABLE}=${marker}`),
+      clock,
+      logger,
+    });
+  }
+
+  return {
+    async launch(spec) {
+      const marker = randomUUID();
+      const control = await channel.register();
+      try {
+        const child = start(spec, { ...control?.env, [ATTEMPT_VARIABLE]: marker });
+        const ended = endOf(child);
+        // At once: as long as Node has not reaped it, even a process that has ended can be read.
+        const startTicks = child.pid === undefined ? undefined : readStat(child.pid)?.startTicks;
+        const leader = { pid: await started(child), startTicks: startTicks ?? 0 };
+        const oom = watchForOom(leader);
+        const tails = await openTails(spec, spec.splitStderr === true, "start").catch((err: unknown) => {
+          logger?.warn({ err }, "A process's output cannot be followed; it is only kept in its file");
+          return [];
+        });
+        return createAttempt(leader, marker, {
+          ended,
+          tails,
+          control,
+          oom,
+          isEngine: spec.env["PREFECT__FLOW_ENTRYPOINT"] !== undefined,
+        });
+      } catch (error) {
+        control?.release();
+        throw error instanceof WorkerError ? error : launchError(spec, error);
+      }
+    },
+
+    async adopt(handle, spec) {
+      const { pid, startTicks, attempt } = handle;
+      if (handle["kind"] !== "process" || handle["bootId"] !== bootId || bootId === "") return null;
+      if (typeof pid !== "number" || typeof startTicks !== "number" || typeof attempt !== "string")
+        return null;
+      const leader = { pid, startTicks };
+      if (startTicks === 0 || !isAlive(leader)) return null;
+      const tails = await openTails(spec, existsSync(errorFileOf(spec.outputFile)), "end").catch(
+        (err: unknown) => {
+          logger?.warn({ err }, "The output of an adopted process cannot be followed");
+          return [];
+        },
+      );
+      return adoptedAttempt(leader, (ended) =>
+        createAttempt(leader, attempt, { ended, tails, control: undefined, oom: undefined, isEngine: false }),
+      );
+    },
+
+    close: () => channel.close(),
+  };
+
+  /** Nobody tells us when a process ends that is not our child, so it is looked at now and then. */
+  function adoptedAttempt(
+    leader: ProcessIdentity,
+    create: (ended: Promise<ProcessEnd>) => Attempt,
+  ): Infrastructure {
+    let isStopping = false;
+    const end = new AbortController();
+    const loop = startLoop(
+      async () => {
+        if (!isAlive(leader)) end.abort();
+        return isStopping ? ADOPTED_STOP_POLL_MS : undefined;
+      },
+      { intervalMs: ADOPTED_POLL_MS, clock, signal: end.signal },
+    );
+    const attempt = create(loop.done.then(() => ({ kind: "gone" }) as const));
+    return {
+      identifier: attempt.identifier,
+      handle: attempt.handle,
+      ready: attempt.ready,
+      exited: attempt.exited,
+      stop(stopOptions) {
+        isStopping = true;
+        const stopped = attempt.stop(stopOptions);
+        loop.nudge();
+        return stopped;
+      },
+    };
+  }
+}
+
+function errorFileOf(outputFile: string): string {
+  return `${outputFile}.err`;
+}
+
+/** Output goes to files, never to a pipe whose reader may die. Signals that we ignore are reset by Node. */
+function start(spec: LaunchSpec, extraEnv: Readonly<Record<string, string>>): ChildProcess {
+  const fds: number[] = [];
+  try {
+    const stdout = openOutput(spec.outputFile, fds);
+    const stderr = spec.splitStderr === true ? openOutput(errorFileOf(spec.outputFile), fds) : stdout;
+    // A channel that the worker itself was started with is not the child's.
+    const { PREFECT__CONTROL_PORT: _port, PREFECT__CONTROL_TOKEN: _token, ...env } = spec.env;
+    const [program, ...args] = spec.command;
+    return spawn(program, args, {
+      cwd: spec.cwd,
+      env: { ...env, ...extraEnv },
+      detached: true,
+      stdio: ["ignore", stdout, stderr],
+    });
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
+}
+
+function openOutput(file: string, fds: number[]): number {
+  try {
+    const fd = openSync(file, "a", 0o600);
+    fds.push(fd);
+    return fd;
+  } catch (error) {
+    throw outputFileError(file, error);
+  }
+}
+
+function started(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("spawn", () => {
+      child.off("error", reject);
+      child.on("error", () => undefined); // only a failed kill, which nobody asks it for
+      if (child.pid === undefined) reject(new Error("the process has no pid"));
+      else resolve(child.pid);
+    });
+  });
+}
+
+function endOf(child: ChildProcess): Promise<ProcessEnd> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => {
+      resolve(signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signaled", signal });
+    });
+  });
+}

@@ -35,8 +35,8 @@ export function mayTryAgain(
  * 2^attempt seconds, give or take.
  */
 export function retryDelayMs(attempt: number, retryAfterMs: number | undefined, rules: RetryRules): number {
-  if (retryAfterMs !== undefined) return retryAfterMs * (1 + rules.jitterFactor * rules.random());
-  return 2 ** attempt * 1000 * (1 - rules.jitterFactor + 2 * rules.jitterFactor * rules.random());
+  if (retryAfterMs !== undefined) return Math.ceil(retryAfterMs * (1 + rules.jitterFactor * rules.random()));
+  return Math.round(2 ** attempt * 1000 * (1 - rules.jitterFactor + 2 * rules.jitterFactor * rules.random()));
 }
 
 /** Reads Retry-After, given in seconds or as an HTTP date. Undefined when it is neither. */

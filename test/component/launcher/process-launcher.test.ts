@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, it } from "vitest";
 
 import { createProcessLauncher } from "../../../src/launcher/process/process-launcher.ts";
+import { ProcessTree } from "../../../src/launcher/process/process-tree.ts";
 import { isAlive, readStat } from "../../../src/launcher/process/proc.ts";
 import { systemClock } from "../../../src/lifecycle/clock.ts";
 
@@ -164,20 +165,16 @@ out.write(b"end" + "é".encode()[:1])
 
 describe("what a child inherits", () => {
   // Descriptors from 16 on may come from whoever started the tests: Node closes lower ones only.
-  it("is its own session, nothing ignored, no descriptors, and only the given environment", async ({
-    expect,
-  }) => {
+  it("is its own session, nothing ignored, no descriptors", async ({ expect }) => {
     const program = `
 import json, os
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(json.dumps({
-  "ignored": status["SigIgn"].strip(), "blocked": status["SigBlk"].strip(), "env": sorted(os.environ),
+  "ignored": status["SigIgn"].strip(), "blocked": status["SigBlk"].strip(),
   "fds": [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if int(fd) < 16 and os.path.exists(f"/proc/self/fd/{fd}")],
   "session": os.getsid(0) == os.getpgid(0) == os.getpid(), "cwd": os.getcwd()}))
 `;
-    const { exited } = await launch(["python3", "-S", "-c", program], {
-      env: { PATH, ONE: "1", PREFECT__CONTROL_TOKEN: "stale" },
-    });
+    const { exited } = await launch(["python3", "-S", "-c", program]);
     await exited;
     const child = JSON.parse(lines[0] ?? "") as Record<string, unknown>;
     expect(child).toMatchObject({
@@ -188,12 +185,23 @@ print(json.dumps({
       cwd: directory,
       fds: ["/dev/null", join(directory, "output.log"), join(directory, "output.log")],
     });
-    expect((child["env"] as string[]).filter((name) => !name.startsWith("LC_"))).toEqual([
-      "LIGHTERMAN__ATTEMPT",
-      "ONE",
-      "PATH",
-      "PREFECT__CONTROL_PORT",
-      "PREFECT__CONTROL_TOKEN",
+  });
+
+  it("is only the given environment, the attempt's name and a control channel of its own", async ({
+    expect,
+  }) => {
+    const { exited, handle } = await launch(["env"], {
+      env: { PATH, ONE: "1", PREFECT__CONTROL_TOKEN: "stale", PREFECT__CONTROL_PORT: "1" },
+    });
+    await exited;
+    expect(
+      lines.toSorted().map((line) => line.replace(/(PORT|TOKEN)=(\d{4,5}|[0-9a-f]{64})$/, "$1=")),
+    ).toEqual([
+      `LIGHTERMAN__ATTEMPT=${handle["attempt"]}`,
+      "ONE=1",
+      `PATH=${PATH}`,
+      "PREFECT__CONTROL_PORT=",
+      "PREFECT__CONTROL_TOKEN=",
     ]);
   });
 });
@@ -314,6 +322,18 @@ describe("stop", () => {
     expect(isAlive(seen[1] ?? { pid: 0, startTicks: 0 })).toBe(true);
     await second.stop({ intent: "none", graceMs: 1000 });
   });
+});
+
+it("a group whose number belongs to somebody else now is not touched", async ({ expect }) => {
+  const stranger = await launch(["sh", "-c", "sleep 600 & echo up; wait"]);
+  await lineLike(/up/);
+  const [leader = { pid: 0, startTicks: 0 }] = seen;
+  const tree = new ProcessTree({ pid: leader.pid, startTicks: leader.startTicks - 1 }, "X=none");
+  expect(tree.members()).toEqual([]);
+  tree.signalAll("SIGKILL", tree.members());
+  expect(isAlive(leader)).toBe(true);
+  expect(new ProcessTree(leader, "X=none").members()).toHaveLength(2);
+  await stranger.stop({ intent: "none", graceMs: 1000 });
 });
 
 describe("an engine on the control channel", () => {

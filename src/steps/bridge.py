@@ -288,7 +288,8 @@ def failure(error):
     frames = error.__traceback__
     while frames is not None and not is_steps_own(frames):
         frames = frames.tb_next
-    trace = traceback.format_exception(type(error), error, frames or error.__traceback__)
+    # Without a frame of the step's own there is nothing to see that the message does not say.
+    trace = traceback.format_exception(type(error), error, frames) if frames is not None else []
     lines = "".join(trace).rstrip().split("\n")
     return {
         "error": {

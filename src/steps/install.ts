@@ -18,6 +18,7 @@ export interface InstallOptions extends ToolOptions {
 const LOCKED_RUN = join(packageRoot, "src", "steps", "locked_run.py");
 // Settings of pip that do not change what it installs; with any other one uv could install something else.
 const HARMLESS = new Set([
+  "PIP_CONFIG_FILE",
   "PIP_DISABLE_PIP_VERSION_CHECK",
   "PIP_NO_CACHE_DIR",
   "PIP_NO_INPUT",
@@ -61,6 +62,8 @@ function isPipMissing(result: ToolResult): boolean {
 
 function isPipConfigured(env: Readonly<Record<string, string>>): boolean {
   if (Object.keys(env).some((name) => name.startsWith("PIP_") && !HARMLESS.has(name))) return true;
+  const named = env["PIP_CONFIG_FILE"];
+  if (named !== undefined) return named !== "/dev/null"; // pip's way of reading no file at all
   const home = env["HOME"] ?? "/";
   const userConfig = env["XDG_CONFIG_HOME"] ?? join(home, ".config");
   const files = [

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
-import { Agent, EnvHttpProxyAgent, Pool } from "undici";
+import { isIPv6, Socket } from "node:net";
+import { Agent, buildConnector, EnvHttpProxyAgent, Pool } from "undici";
 
 import { coerceError, WorkerError } from "../errors.ts";
 import { userInfoOf } from "./address.ts";
@@ -50,18 +50,28 @@ export function createDispatchers(
     connections: MAX_CONNECTIONS,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { ...tls, timeout: options.connectTimeoutMs },
   };
   const proxy = proxyFor(address, options.proxies ?? {});
   if (proxy === undefined) {
-    const agent = new Agent(agentOptions);
-    return { http: agent, webSocket: agent, proxy: null, proxyUserInfo: null, close: () => agent.destroy() };
+    const dialler = createDialler({ ...tls, timeout: options.connectTimeoutMs });
+    const agent = new Agent({ ...agentOptions, connect: dialler.connect });
+    return {
+      http: agent,
+      webSocket: agent,
+      proxy: null,
+      proxyUserInfo: null,
+      async close() {
+        dialler.hangUp();
+        await agent.destroy();
+      },
+    };
   }
 
   const proxyUserInfo = userInfoOf(proxy);
   const proxyTls = { ...tls, timeout: options.connectTimeoutMs };
   const common = {
     ...agentOptions,
+    connect: { ...tls, timeout: options.connectTimeoutMs },
     // Both are given, and noProxy too, so that undici reads nothing from the environment.
     httpProxy: proxy.origin,
     httpsProxy: proxy.origin,
@@ -82,6 +92,30 @@ export function createDispatchers(
     proxy: proxy.origin,
     proxyUserInfo,
     close: async () => void (await Promise.all([http.destroy(), webSocket.destroy()])),
+  };
+}
+
+interface Dialler {
+  readonly connect: buildConnector.connector;
+  /** Ends the connections that are still being made, which a destroyed agent leaves behind. */
+  hangUp(): void;
+}
+
+function createDialler(settings: buildConnector.BuildOptions): Dialler {
+  const dial = buildConnector(settings);
+  const dialling = new Set<Socket>();
+  return {
+    connect(target, callback) {
+      // The socket is returned, whatever undici's types say.
+      const socket: unknown = dial(target, (...result) => {
+        if (socket instanceof Socket) dialling.delete(socket);
+        callback(...result);
+      });
+      if (socket instanceof Socket) dialling.add(socket);
+    },
+    hangUp() {
+      for (const socket of dialling) socket.destroy();
+    },
   };
 }
 

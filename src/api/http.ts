@@ -205,7 +205,8 @@ export function createTransport(options: TransportOptions): Transport {
       let path = address.basePath + request.path;
       for (let redirects = 0; ; redirects += 1) {
         stage = "no status line came";
-        const response = await dispatchers.http.request({
+        // undici heeds the signal of a request only once it has a connection for it, so both are watched here.
+        const sent = dispatchers.http.request({
           origin,
           path,
           method: request.method,
@@ -218,6 +219,7 @@ export function createTransport(options: TransportOptions): Transport {
           body: request.body === undefined ? null : stringifyJson(request.body),
           signal: ending.signal,
         });
+        const response = await abortable(sent, ending.signal);
         stage = "the body did not end";
         const text = await response.body.text();
         const answer = { status: response.statusCode, headers: response.headers, text };
@@ -303,6 +305,7 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined
   let abort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal.reason as Error);
+    if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
   });
   try {

@@ -69,7 +69,7 @@ export class FakePrefectServer {
   /** Events that clients posted. */
   readonly postedEvents: PrefectEvent[] = [];
   /** The CSRF token that is valid now; change it to make the old one invalid. */
-  csrfToken = randomUUID();
+  csrfToken: string = randomUUID();
   readonly #options: FakePrefectServerOptions;
   readonly #faults = new Faults();
   readonly #server: Server;

@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 
 /** Longer lines are cut; the output file keeps all of them. */
-export const MAX_LINE_LENGTH = 64 * 1024;
+const MAX_LINE_LENGTH = 64 * 1024;
 
 /**
  * Turns bytes that come in any pieces into lines without their ends. Characters that are cut in the middle are put

@@ -26,6 +26,7 @@ export class EventSockets {
   readonly #onChange: () => void;
   #subscribers: Subscriber[] = [];
   #isSilent = false;
+  #pingCount = 0;
 
   constructor(token: string | null, onChange: () => void) {
     this.#token = token;
@@ -55,6 +56,16 @@ export class EventSockets {
     for (const subscriber of this.#subscribers) deliver(subscriber, event);
   }
 
+  /** Sends any text to all subscribers. */
+  sendText(text: string): void {
+    for (const { socket } of this.#subscribers) socket.send(text);
+  }
+
+  /** Pings that came from clients. */
+  get pingCount(): number {
+    return this.#pingCount;
+  }
+
   /** Breaks all connections without a closing handshake. */
   drop(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -70,6 +81,10 @@ export class EventSockets {
   #greet(socket: WebSocket): void {
     let isAuthenticated = false;
     socket.on("error", () => socket.terminate());
+    socket.on("ping", () => {
+      this.#pingCount += 1;
+      this.#onChange();
+    });
     socket.on("close", () => {
       this.#subscribers = this.#subscribers.filter((subscriber) => subscriber.socket !== socket);
       this.#onChange();

@@ -1,4 +1,5 @@
 import type { SignalSource } from "../lifecycle/shutdown.ts";
+import type { LogStream } from "../log/log-stream.ts";
 
 /** The world around a command; tests hand in their own. */
 export interface Io {
@@ -7,6 +8,8 @@ export interface Io {
   readonly homeDir: string;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** Where the log goes: standard error too, but nothing is lost when the process exits. */
+  readonly log: LogStream;
   readonly signals: SignalSource;
   /** Ends the process at once (third press of Ctrl-C). */
   readonly exit: (code: number) => void;

@@ -37,7 +37,7 @@ export async function openSession(
   const logger = createLogger({
     format: config.log.format === "auto" ? (isTty ? "pretty" : "json") : config.log.format,
     level: parseLogLevel(config.log.level) ?? "info",
-    stream: io.stderr,
+    stream: io.log,
     redactor,
     isTty,
   });

@@ -46,7 +46,8 @@ export function formatConsoleLine(record: LogRecord, options: ConsoleFormatOptio
   const paint = (code: string, text: string): string =>
     options.hasColour ? `\u001B[${code}m${text}\u001B[0m` : text;
   const label = paint(COLOURS[record.level], LEVELS[record.level].label.padEnd(7));
-  const data = Object.entries(record)
+  // An info line says all of it in words; its fields are for JSON.
+  const data = (record.level === "info" ? [] : Object.entries(record))
     .filter(
       ([key]) => !SILENT_FIELDS.has(key) && !(key === "flowRunId" && record["flowRunName"] !== undefined),
     )

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { isSameProcess, ownProcess } from "./process-identity.ts";
+import { isStillAlive, ownIdentity } from "../lifecycle/proc.ts";
 
 import type { StateProposal } from "../api/types.ts";
-import type { ProcessIdentity } from "./process-identity.ts";
+import type { LastingIdentity } from "../lifecycle/proc.ts";
 
 /**
  * What is known on disk about one claimed flow run.
@@ -21,7 +21,7 @@ export interface JournalEntry {
   readonly phase: "claiming" | "claimed" | "launched" | "reporting";
   /** Marks our own claim: the server keeps it in the state's details. */
   readonly transitionId: string;
-  readonly owner: ProcessIdentity;
+  readonly owner: LastingIdentity;
   /** Removed with the run when it is ours (a fresh temporary directory). */
   readonly workspace?: string;
   readonly outputFile?: string;
@@ -41,7 +41,7 @@ const ENTRY_FILE = /\.json(\.[\w-]+\.taken)?$/;
 /** One small file per claimed run below `directory`; several workers of a machine may share it. */
 export class Journal {
   readonly #directory: string;
-  readonly #owner = ownProcess();
+  readonly #owner = ownIdentity();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -74,7 +74,7 @@ export class Journal {
     const path = join(this.#directory, file);
     const entry = readEntry(path);
     if (entry === null || entry.apiUrl !== apiUrl || entry.workPool !== workPool) return null;
-    if (isSameProcess(entry.owner)) return null;
+    if (isStillAlive(entry.owner)) return null;
     // Of several workers that start at once, the one whose rename succeeds has the entry.
     const own = this.#path(entry.flowRunId);
     const taken = `${own}.${randomUUID()}.taken`;

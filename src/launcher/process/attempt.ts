@@ -4,7 +4,7 @@ import type { Infrastructure, LaunchResult, StopIntent, StopOptions, StopResult 
 import type { ControlRegistration } from "./control-channel.ts";
 import type { OomWatch } from "./oom.ts";
 import type { OutputTail } from "./output-tail.ts";
-import type { ProcessIdentity } from "./proc.ts";
+import type { ProcessIdentity } from "../../lifecycle/proc.ts";
 import type { ProcessTree } from "./process-tree.ts";
 
 /** How the leader ended, before anybody asks why. */

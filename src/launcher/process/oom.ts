@@ -1,9 +1,9 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 
-import { readProcFile } from "./proc.ts";
+import { readProcFile } from "../../lifecycle/proc.ts";
 
-import type { ProcessIdentity } from "./proc.ts";
+import type { ProcessIdentity } from "../../lifecycle/proc.ts";
 
 export interface OomRoots {
   readonly proc: string;

@@ -9,7 +9,7 @@ import { createControlChannel } from "./control-channel.ts";
 import { launchError, outputFileError } from "./launch-errors.ts";
 import { watchForOom } from "./oom.ts";
 import { OutputTail } from "./output-tail.ts";
-import { isAlive, readBootId, readStat } from "./proc.ts";
+import { isAlive, readBootId, readStat } from "../../lifecycle/proc.ts";
 import { ProcessTree } from "./process-tree.ts";
 
 import type { ChildProcess } from "node:child_process";
@@ -19,7 +19,7 @@ import type { Logger } from "../../log/logger.ts";
 import type { Infrastructure, Launcher, LaunchSpec } from "../types.ts";
 import type { AttemptParts, ProcessEnd } from "./attempt.ts";
 import type { ControlChannel } from "./control-channel.ts";
-import type { ProcessIdentity } from "./proc.ts";
+import type { ProcessIdentity } from "../../lifecycle/proc.ts";
 
 export interface ProcessLauncherOptions {
   readonly clock: Clock;

@@ -1,8 +1,8 @@
 import { kill } from "node:process";
 
-import { hasVariable, isRunning, listProcesses } from "./proc.ts";
+import { hasVariable, isRunning, listProcesses } from "../../lifecycle/proc.ts";
 
-import type { ProcessIdentity, ProcessStat } from "./proc.ts";
+import type { ProcessIdentity, ProcessStat } from "../../lifecycle/proc.ts";
 
 /**
  * Everything that one attempt has started: the leader's session and group, its descendants, those of them that made

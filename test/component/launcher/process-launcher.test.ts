@@ -8,10 +8,10 @@ import { afterEach, beforeEach, describe, it } from "vitest";
 
 import { createProcessLauncher } from "../../../src/launcher/process/process-launcher.ts";
 import { ProcessTree } from "../../../src/launcher/process/process-tree.ts";
-import { isAlive, readStat } from "../../../src/launcher/process/proc.ts";
+import { isAlive, readStat } from "../../../src/lifecycle/proc.ts";
 import { systemClock } from "../../../src/lifecycle/clock.ts";
 
-import type { ProcessIdentity } from "../../../src/launcher/process/proc.ts";
+import type { ProcessIdentity } from "../../../src/lifecycle/proc.ts";
 import type { Infrastructure, Launcher, LaunchSpec } from "../../../src/launcher/types.ts";
 
 const PROGRAMS = fileURLToPath(new URL("programs", import.meta.url));

@@ -61,3 +61,24 @@ export function readProcFile(path: string): string | undefined {
     return undefined; // ended meanwhile, not ours to read, or another operating system
   }
 }
+
+/** A process beyond reboots too, for what is written to disk. */
+export interface LastingIdentity extends ProcessIdentity {
+  readonly bootId: string;
+}
+
+export function ownIdentity(): LastingIdentity {
+  return { pid: process.pid, startTicks: readStat(process.pid)?.startTicks ?? 0, bootId: readBootId() };
+}
+
+/** True while exactly that process is alive; where there is no /proc, while any process has its pid. */
+export function isStillAlive(identity: LastingIdentity): boolean {
+  if (identity.bootId !== readBootId()) return false;
+  if (identity.startTicks !== 0) return isAlive(identity);
+  try {
+    process.kill(identity.pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

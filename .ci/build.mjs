@@ -7,8 +7,17 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 await rm(`${root}dist`, { recursive: true, force: true });
+/** See undici.mjs. */
+const undiciParts = {
+  name: "undici-parts",
+  setup({ onResolve }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: `${root}.ci/undici.mjs` }));
+  },
+};
+
 await build({
   absWorkingDir: root,
+  plugins: [undiciParts],
   entryPoints: {
     lighterman: "src/cli/lighterman.ts",
     worker: "src/cli/worker.ts",
@@ -22,6 +31,13 @@ await build({
   platform: "node",
   target: "node20",
   minifySyntax: true,
+  minifyWhitespace: true,
+  plugins: [
+    {
+      name: "part of undici",
+      setup: ({ onResolve }) => onResolve({ filter: /^undici$/ }, () => ({ path: `${root}.ci/undici.mjs` })),
+    },
+  ],
   sourcemap: "linked",
   sourcesContent: false,
   // Bundled CommonJS dependencies call require() for Node's own modules.

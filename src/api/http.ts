@@ -72,13 +72,13 @@ export interface ApiRequest {
   readonly isSecret?: boolean;
 }
 
-export interface ApiAnswer {
+interface ApiAnswer {
   readonly status: number;
   readonly body: Json;
 }
 
 /** What a WebSocket of the same API needs. */
-export interface WebSocketAccess {
+interface WebSocketAccess {
   readonly dispatcher: Dispatcher;
   readonly headers: Readonly<Record<string, string>>;
   /** Token of the auth frame. */

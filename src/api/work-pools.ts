@@ -7,13 +7,13 @@ import type { Caller } from "./calls.ts";
 import type { CallOptions, Transport } from "./http.ts";
 import type { ScheduledFlowRun, WorkPool, WorkQueue } from "./types.ts";
 
-export interface NewWorkPool {
+interface NewWorkPool {
   readonly name: string;
   readonly type: string;
   readonly base_job_template?: JsonObject;
 }
 
-export interface Heartbeat {
+interface Heartbeat {
   /** The worker's name. */
   readonly name: string;
   readonly heartbeatIntervalSeconds: number;
@@ -21,7 +21,7 @@ export interface Heartbeat {
   readonly returnId?: boolean;
 }
 
-export interface Poll {
+interface Poll {
   /** Names of the queues; empty means all. */
   readonly workQueueNames: readonly string[];
   /** Runs scheduled up to this moment are returned. */

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,9 @@ export interface Certificates extends Disposable {
   readonly key: string;
   readonly cert: string;
 }
+
+/** Tests that need certificates are skipped where this is false. */
+export const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
 
 /** Makes a CA and a server certificate with openssl. */
 export function makeCertificates(): Certificates {

@@ -2,7 +2,7 @@ import { describe, it } from "vitest";
 
 import { subscribeToEvents } from "../../../src/api/events.ts";
 import { systemClock } from "../../../src/lifecycle/clock.ts";
-import { makeCertificates } from "../../support/certificates.ts";
+import { hasOpenssl, makeCertificates } from "../../support/certificates.ts";
 import { startFakePrefectServer } from "../../support/fake-prefect-server.ts";
 import { startFakeProxy } from "../../support/fake-proxy.ts";
 import { failureOf, testClient } from "./client.ts";
@@ -43,7 +43,7 @@ describe("proxies", () => {
     expect(proxy.requests).toContain(`CONNECT 127.0.0.1:${server.port}`);
   });
 
-  it("tunnel TLS for both, checked against the given CA", async ({ expect }) => {
+  it.skipIf(!hasOpenssl)("tunnel TLS for both, checked against the given CA", async ({ expect }) => {
     using certificates = makeCertificates();
     await using server = await startFakePrefectServer({ tls: certificates });
     await using proxy = await startFakeProxy();
@@ -82,7 +82,7 @@ describe("proxies", () => {
     expect(proxy.requests).toEqual([]);
   });
 
-  it("that want a password are named, and the password is not", async ({ expect }) => {
+  it.skipIf(!hasOpenssl)("that want a password are named, and the password is not", async ({ expect }) => {
     using certificates = makeCertificates();
     await using proxy = await startFakeProxy({ userInfo: "pat:right" });
     const wrong = proxy.url.replace("://", "://pat:canary-word@");
@@ -116,7 +116,7 @@ describe("proxies", () => {
 });
 
 describe("TLS", () => {
-  it("trusts the given CA file, for WebSockets too", async ({ expect }) => {
+  it.skipIf(!hasOpenssl)("trusts the given CA file, for WebSockets too", async ({ expect }) => {
     using certificates = makeCertificates();
     await using server = await startFakePrefectServer({ tls: certificates });
     await using trusting = testClient({ apiUrl: server.apiUrl, tls: { caFile: certificates.caFile } });
@@ -124,22 +124,25 @@ describe("TLS", () => {
     expect(await openEvents(trusting)).toBeUndefined();
   });
 
-  it("says what to do about an unknown CA, and can skip the check", async ({ expect }) => {
-    using certificates = makeCertificates();
-    await using server = await startFakePrefectServer({ tls: certificates });
-    await using strict = testClient({ apiUrl: server.apiUrl });
-    const failure = await failureOf(strict.health());
-    expect(failure).toMatchObject({
-      code: "API_UNREACHABLE",
-      hint: expect.stringContaining("PREFECT_API_SSL_CERT_FILE"),
-    });
-    expect(String(failure)).toContain("certificate not trusted at https://127.0.0.1");
-    expect(String(await openEvents(strict))).toContain("certificate not trusted");
+  it.skipIf(!hasOpenssl)(
+    "says what to do about an unknown CA, and can skip the check",
+    async ({ expect }) => {
+      using certificates = makeCertificates();
+      await using server = await startFakePrefectServer({ tls: certificates });
+      await using strict = testClient({ apiUrl: server.apiUrl });
+      const failure = await failureOf(strict.health());
+      expect(failure).toMatchObject({
+        code: "API_UNREACHABLE",
+        hint: expect.stringContaining("PREFECT_API_SSL_CERT_FILE"),
+      });
+      expect(String(failure)).toContain("certificate not trusted at https://127.0.0.1");
+      expect(String(await openEvents(strict))).toContain("certificate not trusted");
 
-    await using lax = testClient({ apiUrl: server.apiUrl, tls: { insecureSkipVerify: true } });
-    await lax.health();
-    expect(await openEvents(lax)).toBeUndefined();
-  });
+      await using lax = testClient({ apiUrl: server.apiUrl, tls: { insecureSkipVerify: true } });
+      await lax.health();
+      expect(await openEvents(lax)).toBeUndefined();
+    },
+  );
 
   it("knows a server that speaks none", async ({ expect }) => {
     await using server = await startFakePrefectServer();

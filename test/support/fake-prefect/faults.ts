@@ -59,7 +59,7 @@ export class Faults {
   }
 }
 
-export const HTML_PAGE =
+const HTML_PAGE =
   "<!doctype html>\n<html><head><title>Sign in</title></head><body>Please sign in</body></html>";
 
 export function applyFault(fault: Fault, request: IncomingMessage, response: ServerResponse): void {

@@ -71,15 +71,12 @@ def serve(request, baseline):
     try:
         os.chdir(request["cwd"])
         set_environment(request["env"])
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", category=DeprecationWarning)
-            reply = pull_storage(request) if request["op"] == "storage" else run_step(request)
+        reply = pull_storage(request) if request["op"] == "storage" else run_step(request)
         reply["cwd"] = os.getcwd()
         reply["env"] = environment_changes(request["env"])
         reply["python_path"] = [
             entry for entry in absolute(sys.path) if entry not in baseline and not is_interpreters(entry)
         ]
-        reply["warnings"] = list(dict.fromkeys(str(warning.message) for warning in caught))
         return reply
     except BaseException as error:  # a step may also leave by sys.exit
         return failure(error)
@@ -108,11 +105,16 @@ def run_step(request):
         if request["installed"] or not request["requires"]:
             raise
         return {"missing": str(error), "install": installable(request["requires"])}
-    result = wait_for(function(**request["inputs"]))
-    if not isinstance(result, dict):
-        return {"outputs": None, "converted": []}
+    # Of the call only: importing Prefect warns of much that is nobody's business here.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", category=DeprecationWarning)
+        result = wait_for(function(**request["inputs"]))
     converted = []
-    return {"outputs": to_json(result, "", converted), "converted": converted}
+    return {
+        "outputs": to_json(result, "", converted) if isinstance(result, dict) else None,
+        "converted": converted,
+        "warnings": list(dict.fromkeys(str(warning.message) for warning in caught)),
+    }
 
 
 def pull_storage(request):
@@ -134,7 +136,7 @@ def pull_storage(request):
                 await pulled
 
     wait_for(pull())
-    return {"outputs": None, "converted": []}
+    return {"outputs": None, "converted": [], "warnings": []}
 
 
 def wait_for(result):

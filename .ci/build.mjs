@@ -7,17 +7,8 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 await rm(`${root}dist`, { recursive: true, force: true });
-/** See undici.mjs. */
-const undiciParts = {
-  name: "undici-parts",
-  setup({ onResolve }) {
-    onResolve({ filter: /^undici$/ }, () => ({ path: `${root}.ci/undici.mjs` }));
-  },
-};
-
 await build({
   absWorkingDir: root,
-  plugins: [undiciParts],
   entryPoints: {
     lighterman: "src/cli/lighterman.ts",
     worker: "src/cli/worker.ts",
@@ -35,7 +26,7 @@ await build({
   plugins: [
     {
       name: "part of undici",
-      setup: ({ onResolve }) => onResolve({ filter: /^undici$/ }, () => ({ path: `${root}.ci/undici.mjs` })),
+      setup: (build) => build.onResolve({ filter: /^undici$/ }, () => ({ path: `${root}.ci/undici.mjs` })),
     },
   ],
   sourcemap: "linked",

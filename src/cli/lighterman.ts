@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import "./v8.ts";
+
 import { main } from "./main.ts";
 import { processIo } from "./process-io.ts";
 

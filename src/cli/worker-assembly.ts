@@ -74,6 +74,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
   });
   const launcher = createProcessLauncher({ clock, logger });
   const workspaces = new Workspaces(config.workspaceRoot, join(config.dataDir, "output"));
+  const journal = new Journal(join(config.dataDir, "journal"));
   let interpreter: Promise<PythonInterpreter> | undefined;
   function python(): Promise<PythonInterpreter> {
     interpreter ??= discoverPython({ configured: config.python, env: io.env, signal: closing.signal });
@@ -105,7 +106,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       redactor,
       runLogs,
       launcher,
-      journal: new Journal(join(config.dataDir, "journal")),
+      journal,
       reporter: new Reporter({ api: client, logger, clock, closing: closing.signal }),
       workspaces,
       events,

@@ -54,8 +54,8 @@ export const RUN_SETTINGS = {
   }),
   "housekeeping.cron": own({
     type: cronLine,
-    default: "17 * * * *",
-    doc: "When old workspaces, logs and cache entries are swept (cron, local time); off for never.",
+    defaultDoc: "every hour",
+    doc: "When old workspaces and outputs of flow runs are swept (cron, local time); off for never.",
     example: '"0 3 * * *"',
   }),
   "log.format": own({

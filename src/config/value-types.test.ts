@@ -147,7 +147,7 @@ const cases: readonly {
     good: [
       ["17  * * * *", "17 * * * *"],
       ["*/5 0 1-5,7 * MON *", "*/5 0 1-5,7 * MON *"],
-      ["off", undefined],
+      ["off", "off"],
       [false, undefined],
     ],
     bad: ["hourly", "* * * *", "* * * * * * *", 5],

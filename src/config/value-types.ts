@@ -179,10 +179,10 @@ export const program: ValueType<string | undefined> = {
 };
 
 /** A cron line of five or six fields; `off` for none. Its finer points are checked where it is scheduled. */
-export const cronLine: ValueType<string | undefined> = {
+export const cronLine: ValueType<string> = {
   expected: 'a cron line such as "17 * * * *", or off',
   parse(raw) {
-    if (raw === false || raw === "off" || raw === "") return { value: undefined };
+    if (raw === false || raw === "off" || raw === "") return { value: "off" };
     if (typeof raw !== "string") return undefined;
     const fields = raw.trim().split(/\s+/);
     const isPlausible =

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { isStillAlive, ownIdentity } from "../lifecycle/proc.ts";
@@ -68,6 +68,11 @@ export class Journal {
       if (record !== null) records.push(record);
     }
     return records;
+  }
+
+  /** True while any worker that shares the directory has the run in hand. */
+  has(flowRunId: string): boolean {
+    return existsSync(this.#path(flowRunId));
   }
 
   #takeOrphan(file: string, apiUrl: string, workPool: string): JournalRecord | null {

@@ -111,10 +111,6 @@ export class Worker {
     return this.#runs.size;
   }
 
-  hasRun(flowRunId: string): boolean {
-    return this.#runs.has(flowRunId);
-  }
-
   get lastPollAt(): number | null {
     return this.#poller.lastPollAt;
   }

@@ -132,7 +132,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
   const stopHousekeeping = startHousekeeping({
     cron: config.housekeeping.cron,
     workspaces,
-    worker,
+    journal,
     logger,
     clock,
   });

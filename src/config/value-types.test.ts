@@ -148,7 +148,7 @@ const cases: readonly {
       ["17  * * * *", "17 * * * *"],
       ["*/5 0 1-5,7 * MON *", "*/5 0 1-5,7 * MON *"],
       ["off", "off"],
-      [false, undefined],
+      [false, "off"],
     ],
     bad: ["hourly", "* * * *", "* * * * * * *", 5],
   },

@@ -24,7 +24,7 @@ const KEEP_MS = 7 * 24 * 3600 * 1000;
 export function startHousekeeping({
   cron,
   workspaces,
-  worker,
+  journal,
   logger,
   clock,
 }: HousekeepingOptions): () => void {

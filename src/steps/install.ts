@@ -29,18 +29,21 @@ const HARMLESS = new Set([
 
 /**
  * Installs packages for an interpreter, one installation per environment at a time on this machine. uv does it when it is
- * on the PATH and pip has no configuration of its own that uv would not know; where uv fails, pip has the last word.
+ * on the PATH and pip has no configuration of its own that uv would not know; where uv fails, pip has the last word. An
+ * environment without pip is always uv's.
  * Any exit code is a result; see {@link installFailure}.
  */
 export async function installPackages(options: InstallOptions): Promise<ToolResult> {
   const { python, args } = options;
-  const uv = isPipConfigured(options.env) ? undefined : findExecutable("uv", options.env, options.cwd);
-  const pip = [python, "-m", "pip", "--disable-pip-version-check", "install", ...args] as const;
-  if (uv === undefined) return await runLocked(pip, options);
-  const quick = await runLocked([uv, "pip", "install", "--python", python, ...args], options);
-  if (quick.exitCode === 0) return quick;
-  const slow = await runLocked(pip, options);
-  return slow.exitCode !== 0 && isPipMissing(slow) ? quick : slow;
+  const withPip = [python, "-m", "pip", "--disable-pip-version-check", "install", ...args];
+  const uv = findExecutable("uv", options.env, options.cwd);
+  if (uv === undefined) return await runLocked(withPip, options);
+  const withUv = [uv, "pip", "install", "--python", python, ...args];
+  const [first, second] = isPipConfigured(options.env) ? [withPip, withUv] : [withUv, withPip];
+  const result = await runLocked(first, options);
+  if (result.exitCode === 0 || (first === withPip && !isPipMissing(result))) return result;
+  const retried = await runLocked(second, options);
+  return isPipMissing(retried) ? result : retried;
 }
 
 /** The StepError of an installation that failed: pip's last lines, and what to try. */

@@ -27,7 +27,7 @@ function room(): { directory: string; python: string; log: () => string[]; uv: (
   const python = script(
     "python",
     `case "$1" in
-  -m) shift; echo "begin $*" >> ${log}; sleep 0.2; echo "end" >> ${log}; exit $PIP_EXIT;;
+  -m) shift; echo "begin $*" >> ${log}; sleep 0.2; echo "end" >> ${log}; [ -z "$NO_PIP" ] || { echo "No module named pip" >&2; exit 1; }; exit 0;;
   *) exec python3 "$@";;
 esac`,
   );
@@ -82,13 +82,19 @@ describe("installPackages", () => {
     expect(log().at(-2)).toBe("begin pip --disable-pip-version-check install x==1");
 
     uv("echo uv says no >&2; exit 2");
-    const failed = await installPackages({ ...options, env: { ...env(directory), UV_EXIT: "2" } });
-    expect(failed.exitCode).toBe(0);
+    const saved = await installPackages({ ...options, env: env(directory) });
+    expect(saved.exitCode).toBe(0);
     expect(log().slice(-3)).toEqual([
       `uv pip install --python ${python} x==1`,
       "begin pip --disable-pip-version-check install x==1",
       "end",
     ]);
+
+    const failed = await installPackages({ ...options, env: env(directory, { NO_PIP: "1" }) });
+    expect(failed).toMatchObject({ exitCode: 2, stderr: "uv says no\n" });
+    uv("exit 0");
+    const configured = env(directory, { NO_PIP: "1", PIP_INDEX_URL: "https://index.example" });
+    expect(await installPackages({ ...options, env: configured })).toMatchObject({ exitCode: 0 });
   });
 });
 

@@ -25,7 +25,7 @@ describe("discoverPython", () => {
     const real = execFileSync("python3", ["-c", "import sys; print(sys.executable)"], {
       encoding: "utf8",
     }).trim();
-    const found = await discoverPython({ env: { PATH }, signal });
+    const found = await discoverPython({ env: { ...process.env, VIRTUAL_ENV: "" }, signal });
     expect(found).toMatchObject({ path: real, source: "PATH" });
     expect(found.version).toMatch(/^3\.\d+\.\d+$/);
 

@@ -167,7 +167,7 @@ async function readTemplate(file: string | undefined): Promise<JsonObject | null
 /** The server's announcements over `/events/out`; without them the worker polls as ever. */
 function createAnnouncer({ client, logger }: Session): Announcer {
   return {
-    async subscribe({ workPoolId, onScheduled, onCancelling, signal }) {
+    async subscribe({ workPoolId, onConnected, onScheduled, onCancelling, signal }) {
       await subscribeToEvents({
         transport: client.transport,
         filter: () => ({
@@ -179,6 +179,7 @@ function createAnnouncer({ client, logger }: Session): Announcer {
           if (event.event === "prefect.flow-run.Cancelling") onCancelling(flowRunId);
           else onScheduled(flowRunId);
         },
+        onConnected,
         onDisconnected: (err) =>
           logger.info(
             { err },

@@ -1,6 +1,7 @@
 import { WorkerError } from "../errors.ts";
 import { PROCESS_BASE_JOB_TEMPLATE } from "../templating/default-job-template.ts";
 
+import type { CallOptions } from "../api/http.ts";
 import type { WorkPool } from "../api/types.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { Logger } from "../log/logger.ts";
@@ -48,9 +49,9 @@ export class PoolSync {
    * Reads the pool, makes it where allowed, and fills an empty job template. Throws POOL_UNUSABLE for a pool that no worker
    * of this kind can serve.
    */
-  async refresh(signal: AbortSignal): Promise<WorkPool | null> {
+  async refresh(signal: AbortSignal, options: CallOptions = {}): Promise<WorkPool | null> {
     const { api, workPoolName } = this.#options;
-    let pool = await api.readWorkPool(workPoolName, { signal });
+    let pool = await api.readWorkPool(workPoolName, { ...options, signal });
     if (pool === null && this.#options.canCreatePool) pool = await this.#create(signal);
     if (pool === null) {
       this.#warnOfMissing();

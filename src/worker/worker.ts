@@ -37,6 +37,8 @@ export interface WorkerSettings {
 export interface Announcer {
   subscribe(handlers: {
     readonly workPoolId: string;
+    /** Announcements come from now on; what was announced before must be polled for. */
+    readonly onConnected: () => void;
     readonly onScheduled: (flowRunId: string) => void;
     readonly onCancelling: (flowRunId: string) => void;
     readonly signal: AbortSignal;
@@ -48,6 +50,8 @@ const JITTER = 0.3;
 const MAX_BACKOFF_MS = 60_000;
 // After the drain deadline a handed-back run has this long before it is killed.
 const HAND_BACK_GRACE_MS = 10_000;
+// Whoever waits at a console wants to hear within seconds that the address is wrong.
+const FIRST_CALL = { retries: 0, deadlineMs: 8000 };
 // How long final reports may take when the worker was told twice to go.
 const LAST_REPORT_MS = 10_000;
 
@@ -165,7 +169,7 @@ export class Worker {
     let failures = 0;
     while (!signal.aborted) {
       try {
-        if ((await pool.refresh(signal)) !== null) return true;
+        if ((await pool.refresh(signal, FIRST_CALL)) !== null) return true;
         failures = 0;
       } catch (thrown) {
         const error = coerceError(thrown);
@@ -228,6 +232,7 @@ export class Worker {
     scope.task("announcements", (signal) =>
       announcer.subscribe({
         workPoolId: this.#room.workPool().id,
+        onConnected: () => this.#pollLoop?.nudge(),
         onScheduled: (flowRunId) => {
           if (this.#runs.has(flowRunId)) return;
           this.#announcements.add(flowRunId);

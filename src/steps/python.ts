@@ -16,7 +16,7 @@ export interface PythonInterpreter {
 }
 
 /** Where the choice came from: the setting, the active virtual environment, or the search path. */
-export type PythonSource = "configured" | "virtual environment" | "PATH";
+type PythonSource = "configured" | "virtual environment" | "PATH";
 
 export interface DiscoverPythonOptions {
   /** The user's choice: a path, or a name on the PATH. No other is tried then. */

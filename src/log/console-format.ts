@@ -30,6 +30,8 @@ const SILENT_FIELDS = new Set([
   "worker",
   "workPool",
   "flowRunName",
+  "phases",
+  "state",
 ]);
 
 const COLOURS: Readonly<Record<keyof typeof LEVELS, string>> = {

@@ -42,14 +42,20 @@ export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledC
     registerSecret: (secret: string) => run.secrets.add(secret),
   };
   const steps = deployment.pull_steps;
+  const storage = {
+    path: deployment.path,
+    storageDocumentId: deployment.storage_document_id,
+    entrypoint: deployment.entrypoint,
+  };
   const pulled =
     steps === null || steps.length === 0
-      ? await prepareStorage({
+      ? await prepareStorage({ ...stage, ...storage })
+      : await runPullSteps({
           ...stage,
-          path: deployment.path,
-          storageDocumentId: deployment.storage_document_id,
-        })
-      : await runPullSteps({ ...stage, steps, onStep: (step) => room.events.pullStep(run, step) });
+          steps,
+          fallback: storage,
+          onStep: (step) => room.events.pullStep(run, step),
+        });
   control.signal.throwIfAborted();
   if (job.engine === "none") return { ...pulled, entrypoint: null };
   return { ...pulled, entrypoint: checkedEntrypoint(deployment.entrypoint, pulled.directory) };

@@ -82,8 +82,12 @@ export class Runs {
     this.#hold(flowRun, control, null, life, () => slot?.release());
   }
 
-  stop(flowRunId: string, reason: StopReason, graceMs: number): void {
-    this.#inHand.get(flowRunId)?.control.stop(reason, { graceMs });
+  /** False when there is nothing to do: the run is not in hand, or it is being stopped for this reason already. */
+  stop(flowRunId: string, reason: StopReason, graceMs: number): boolean {
+    const control = this.#inHand.get(flowRunId)?.control;
+    if (control === undefined || control.reason === reason) return false;
+    control.stop(reason, { graceMs });
+    return true;
   }
 
   stopAll(reason: StopReason, graceMs: number): void {
@@ -136,10 +140,15 @@ export class Runs {
         return;
       }
       const times = timings === null ? "adopted" : timings.text();
-      const message = `Flow run '${flowRun.name}' ended as ${end.state} (${times})`;
       const data = { state: end.state, ...(timings === null ? {} : { phases: timings.milliseconds() }) };
-      if (end.state === "Crashed") logger.error({ ...data, reason: end.message }, message);
-      else logger.info(data, message);
+      if (end.state === "Crashed") {
+        logger.error(
+          data,
+          `Flow run '${flowRun.name}' ended as Crashed (${times}): ${end.message ?? "no reason given"}`,
+        );
+      } else {
+        logger.info(data, `Flow run '${flowRun.name}' ended as ${end.state} (${times})`);
+      }
     } catch (thrown) {
       logger.error(
         { err: coerceError(thrown) },

@@ -72,7 +72,7 @@ export async function settleFailure(
   if (stop === undefined && state !== null) {
     const text = room.redactor.redact(describe(error));
     log.error(`Flow run '${flowRun.name}' could not be started (${phase}): ${text}`);
-    room.logger.error({ flowRunId: flowRun.id, phase, err: error }, "A flow run could not be started");
+    room.logger.debug({ flowRunId: flowRun.id, phase, err: error }, "A flow run could not be started");
   }
   const end = await conclude(claim, state, verdict, room);
   record.remove();
@@ -195,7 +195,7 @@ async function currentState(flowRunId: string, room: RunRoom): Promise<State | n
 }
 
 function describe(error: Error): string {
-  const hint = error instanceof WorkerError && error.hint !== undefined ? ` ${error.hint}` : "";
+  const hint = error instanceof WorkerError && error.hint !== undefined ? `. ${error.hint}` : "";
   const tail = error instanceof StepError && error.outputTail !== undefined ? `\n${error.outputTail}` : "";
   return `${error.message}${hint}${tail}`;
 }

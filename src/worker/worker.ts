@@ -306,9 +306,9 @@ export class Worker {
   }
 
   #cancel(flowRunId: string): void {
-    if (!this.#runs.has(flowRunId)) return;
-    this.#room.logger.info({ flowRunId }, `Cancelling flow run '${flowRunId}'`);
-    this.#runs.stop(flowRunId, "cancel", this.#room.killGraceMs);
+    if (this.#runs.stop(flowRunId, "cancel", this.#room.killGraceMs)) {
+      this.#room.logger.info({ flowRunId }, `Cancelling flow run '${flowRunId}'`);
+    }
   }
 
   // A slot that became free, here or in the pool's limit, may let the next run start at once.

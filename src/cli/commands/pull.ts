@@ -95,14 +95,15 @@ async function pullDeployment(
     registerSecret,
   };
   const steps = deployment.pull_steps;
+  const storage = {
+    path: deployment.path,
+    storageDocumentId: deployment.storage_document_id,
+    entrypoint: deployment.entrypoint,
+  };
   const pulled =
     steps === null || steps.length === 0
-      ? await prepareStorage({
-          ...stage,
-          path: deployment.path,
-          storageDocumentId: deployment.storage_document_id,
-        })
-      : await runPullSteps({ ...stage, steps });
+      ? await prepareStorage({ ...stage, ...storage })
+      : await runPullSteps({ ...stage, steps, fallback: storage });
   return pulled.directory;
 }
 

@@ -56,7 +56,7 @@ export class GitWorkspace implements AsyncDisposable {
   async fail(inputs: JsonObject, options: GitCloneOptions = {}): Promise<Error> {
     const result = await this.clone(inputs, options).catch((error: unknown) => error);
     if (result instanceof Error) return result;
-    throw new Error(`git_clone did not fail but made ${result}`);
+    throw new Error(`git_clone did not fail but made ${String(result)}`);
   }
 
   /** The commands that the step has run, without what git itself starts. */

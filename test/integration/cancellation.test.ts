@@ -22,7 +22,7 @@ describe("cancellation, on 3.8.8", () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "marks-"));
     await api.createPool(pool);
-    worker = await startWorker({ apiUrl: api.url, pool });
+    worker = await startWorker({ apiUrl: api.url, pool, env: { LIGHTERMAN_KILL_GRACE: "5s" } });
   });
   afterAll(async () => {
     await worker[Symbol.asyncDispose]();

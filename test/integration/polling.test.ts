@@ -130,7 +130,7 @@ describe("when runs start, on 3.8.8", () => {
   it("two workers of one pool never run a run twice", async ({ expect }) => {
     const pool = uniqueName("pair");
     await api.createPool(pool);
-    const deployment = await deploy(pool, "true");
+    const deployment = await deploy(pool, "sleep 2");
     await using first = await startWorker({ apiUrl: api.url, pool });
     await using second = await startWorker({ apiUrl: api.url, pool });
     await api.waitForWorker(pool);
@@ -142,7 +142,7 @@ describe("when runs start, on 3.8.8", () => {
     expect(first.process.isRunning && second.process.isRunning).toBe(true);
   });
 
-  it("a flow of the fixtures also runs with the worker's default python settings", async ({ expect }) => {
+  it("a run carries the labels and the process id that Python's worker gives it", async ({ expect }) => {
     const pool = uniqueName("labels");
     await api.createPool(pool);
     await using worker = await startWorker({ apiUrl: api.url, pool, args: ["--name", "the-name"] });

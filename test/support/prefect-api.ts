@@ -76,6 +76,8 @@ export class PrefectApi {
     this.url = url;
     this.#headers = {
       "content-type": "application/json",
+      // The server closes idle connections after 5 s: a new one each time cannot meet that moment.
+      connection: "close",
       ...(options.authString === undefined
         ? {}
         : { authorization: `Basic ${Buffer.from(options.authString).toString("base64")}` }),

@@ -113,10 +113,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 
 /** Python's worker of that release, for comparisons. */
 export async function startPythonWorker(options: WorkerOptions): Promise<RunningWorker> {
-  return start(await WorkerHome.create(), [prefectProgram(options.major ?? 3, "prefect")], {
-    ...options,
-    args: ["--type", "process", ...(options.args ?? [])],
-  });
+  return start(await WorkerHome.create(), [prefectProgram(options.major ?? 3, "prefect")], options);
 }
 
 /** Runs one command of the CLI to its end. */

@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow
+def one_line():
+    pass

@@ -1,4 +1,5 @@
 import { WorkerError } from "../errors.ts";
+import { PROCESS_BASE_JOB_TEMPLATE } from "../templating/default-job-template.ts";
 
 import type { Deployment, WorkPool } from "../api/types.ts";
 import type { Session } from "./session.ts";
@@ -29,5 +30,11 @@ export async function readDeploymentTarget(session: Session, name: string): Prom
   }
   const workPool =
     deployment.work_pool_name === null ? null : await client.readWorkPool(deployment.work_pool_name);
-  return { flowName, deployment, workPool };
+  return { flowName, deployment, workPool: workPool === null ? null : withTemplate(workPool) };
+}
+
+// A worker writes the default into a pool without a template (protocol §1.3); a command only acts as if it had.
+function withTemplate(workPool: WorkPool): WorkPool {
+  const isEmpty = Object.keys(workPool.base_job_template).length === 0;
+  return isEmpty ? { ...workPool, base_job_template: PROCESS_BASE_JOB_TEMPLATE } : workPool;
 }

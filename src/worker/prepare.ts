@@ -39,7 +39,7 @@ export async function prepareRun(
   const log = room.runLogs.forRun(flowRun.id, "prefect.flow_runs.worker");
   log.info(`Worker '${room.workerName}' submitting flow run '${flowRun.id}'`);
   const announced = announce(claim, room);
-  const lookups = apiLookups(room.api, control.signal);
+  const lookups = apiLookups(room.api, control.signal, (secret) => secrets.add(secret));
   const job = await resolveJob({
     workPool: room.workPool(),
     deployment,
@@ -79,18 +79,14 @@ export async function prepareRun(
 async function announce(claim: Claim, room: RunRoom): Promise<void> {
   const { flowRun } = claim;
   const pool = room.workPool();
-  const once = { retries: 0 };
-  await Promise.allSettled([
-    room.api.updateFlowRunLabels(
-      flowRun.id,
-      {
-        "prefect.worker.name": room.workerName,
-        "prefect.worker.type": pool.type,
-        "prefect.work-pool.name": pool.name,
-        "prefect.work-pool.id": pool.id,
-      },
-      once,
-    ),
-    room.api.setFlowRunState(flowRun.id, submitting, { force: false, ...once }),
-  ]);
+  // Labels may come late, so they are tried again when a busy server answers 503; the state may not.
+  room.api
+    .updateFlowRunLabels(flowRun.id, {
+      "prefect.worker.name": room.workerName,
+      "prefect.worker.type": pool.type,
+      "prefect.work-pool.name": pool.name,
+      "prefect.work-pool.id": pool.id,
+    })
+    .catch(() => undefined);
+  await room.api.setFlowRunState(flowRun.id, submitting, { force: false, retries: 0 }).catch(() => undefined);
 }

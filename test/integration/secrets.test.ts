@@ -104,6 +104,7 @@ describe("canary secrets in blocks, variables, URLs and headers, on 3.8.8", () =
     expected: string,
     entrypoint = "flows.py:sleeps",
   ): Promise<{ readonly found: readonly string[]; readonly run: FlowRun; readonly logged: string }> {
+    const firstLine = worker.process.lines.length;
     const marks = join(directory, `marks-${performance.now()}`);
     await writeFile(marks, "");
     const deployment = await api.createDeployment({
@@ -140,7 +141,8 @@ describe("canary secrets in blocks, variables, URLs and headers, on 3.8.8", () =
       { everyMs: 2_500 },
     );
     expectSampled(watch);
-    const text = `${worker.process.output}\n${last}\n${end.state.message ?? ""}`;
+    const console = worker.process.lines.slice(firstLine).join("\n");
+    const text = `${console}\n${last}\n${end.state.message ?? ""}`;
     found.push(...canariesIn(text, canaries).map((name) => `logs or state: ${name}`), ...watch.found);
     found.push(...(await canariesBelow(worker.home.path, canaries)));
     return { found: [...new Set(found)], run: end, logged: last };

@@ -72,8 +72,8 @@ async function pullDeployment(
 ): Promise<string> {
   const { client, config, redactor } = session;
   const { deployment, workPool } = await readDeploymentTarget(session, flags.deployment);
-  const lookups = apiLookups(client, signal);
   const registerSecret = (secret: string): void => redactor.add(secret);
+  const lookups = apiLookups(client, signal, registerSecret);
   const job = await resolveJob({
     // Without its pool there is still the deployment's `env`.
     workPool: workPool ?? { base_job_template: { job_configuration: { env: "{{ env }}" }, variables: {} } },

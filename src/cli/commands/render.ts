@@ -53,7 +53,9 @@ export function addRenderCommand(program: Command, io: Io, finish: (exitCode: nu
         deployment,
         flowRun: { job_variables: jobVariables(flags.jobVariable ?? []) },
         env: io.env,
-        lookups: apiLookups(session.client, new AbortController().signal),
+        lookups: apiLookups(session.client, new AbortController().signal, (secret) =>
+          session.redactor.add(secret),
+        ),
         onSecret: () => undefined,
         transform: maskSecret,
       });

@@ -130,7 +130,9 @@ export async function refreshRevision(
 }
 
 async function assertSameRemote(git: Git, url: string, into: string): Promise<void> {
-  const result = await git.attempt(["config", "--get", "remote.origin.url"], into);
+  // From the file: a clone that git cannot read any more is still known by it.
+  const file = join(into, ".git", "config");
+  const result = await git.attempt(["config", "--file", file, "--get", "remote.origin.url"], into);
   const existing = result.stdout.trim();
   if (addressKey(existing) !== addressKey(url)) {
     throw new StepError(
@@ -141,7 +143,9 @@ async function assertSameRemote(git: Git, url: string, into: string): Promise<vo
     );
   }
   // Prefect's own worker left the token there.
-  if (parseGitAddress(existing).userInfo !== null) await git.run(["remote", "set-url", "origin", url], into);
+  if (parseGitAddress(existing).userInfo !== null) {
+    await git.run(["config", "--file", file, "remote.origin.url", url], into);
+  }
 }
 
 async function resetToTip(git: Git, branch: string | null, into: string): Promise<boolean> {

@@ -55,8 +55,7 @@ export function createGitClone({
       } catch (thrown) {
         context.signal.throwIfAborted();
         if (!(thrown instanceof WorkerError) || !thrown.retryable || attempt === MAX_ATTEMPTS) throw thrown;
-        const delayMs =
-          Math.min(BASE_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS) * (1 - JITTER + 2 * JITTER * random());
+        const delayMs = retryDelayMs(attempt, random());
         context.log.warn(
           `Attempt ${attempt} of ${MAX_ATTEMPTS} failed, trying again in ${(delayMs / 1000).toFixed(1)} s: ${thrown.message}`,
         );
@@ -77,6 +76,7 @@ export function createGitClone({
       url: address.url,
       env: context.env,
       credentials: user,
+      ceiling: dirname(into),
       secrets,
       signal: context.signal,
       onLine: (line) => {
@@ -97,6 +97,11 @@ export function createGitClone({
   }
 
   return { names: NAMES, run };
+}
+
+function retryDelayMs(attempt: number, random: number): number {
+  const baseMs = Math.min(BASE_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
+  return Math.round(baseMs * (1 - JITTER + 2 * JITTER * random));
 }
 
 function warnAboutTransport(

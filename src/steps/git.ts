@@ -11,6 +11,8 @@ export interface GitOptions {
   /** Environment of the flow run; git's own settings in it (GIT_SSL_CAINFO, GIT_SSH_COMMAND…) count. */
   readonly env: Readonly<Record<string, string>>;
   readonly credentials: GitCredentials | null;
+  /** Git looks for a repository in no directory above those in this one: a broken clone must not lead it to another. */
+  readonly ceiling: string;
   /** Texts that must not stand in an error. */
   readonly secrets: readonly string[];
   /** Ends git and all that it has started. */
@@ -33,7 +35,10 @@ export interface Git {
 const SILENCE_MS = 600_000;
 
 export function createGit(options: GitOptions): Git {
-  const env = gitEnvironment(options.env, options.credentials);
+  const env = {
+    ...gitEnvironment(options.env, options.credentials),
+    GIT_CEILING_DIRECTORIES: options.ceiling,
+  };
   const silenceMs = options.silenceMs ?? SILENCE_MS;
 
   async function attempt(args: readonly string[], cwd: string): Promise<ToolResult> {

@@ -51,7 +51,8 @@ export type GitFault = { readonly times?: number; readonly match?: RegExp } & (
   | { readonly kind: "delay"; readonly ms: number }
   /** Takes the request and never answers. */
   | { readonly kind: "hang" }
-  | { readonly kind: "redirect"; readonly to: string }
+  /** To the same path on another server, with `from` in it replaced. */
+  | { readonly kind: "redirect"; readonly to: string; readonly from?: string; readonly into?: string }
 );
 
 export interface GitRequest {
@@ -165,7 +166,11 @@ export class GitHttpServer implements AsyncDisposable {
         return;
       case "redirect":
         request.resume();
-        response.writeHead(301, { location: `${fault.to}${request.url ?? ""}` }).end();
+        response
+          .writeHead(301, {
+            location: `${fault.to}${(request.url ?? "").replace(fault.from ?? "", fault.into ?? "")}`,
+          })
+          .end();
         return;
       case "hang":
         request.resume();

@@ -13,6 +13,7 @@ export default defineConfig({
           name: "component",
           root,
           include: ["test/component/**/*.test.ts"],
+          globalSetup: ["test/component/global-setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },

@@ -19,6 +19,8 @@ export interface WorkerOptions {
   readonly python?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it lives; it is left alone at the end then. Its own, swept at the end, when absent. */
+  readonly home?: WorkerHome;
 }
 
 /** Home, temporary files and workspaces of one worker: everything that it may write stands below. */
@@ -44,6 +46,12 @@ export class WorkerHome implements AsyncDisposable {
       LANG: "C.UTF-8",
       NODE_NO_WARNINGS: "1",
     };
+  }
+
+  /** Ends everything that lives in it, and removes it. */
+  async sweep(): Promise<void> {
+    for (const { pid } of processesOf(this)) killQuietly(pid);
+    await this[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -95,9 +103,9 @@ function start(
       child.signal("SIGTERM");
       await child.end(15_000).catch(() => undefined);
       await child[Symbol.asyncDispose]();
+      if (options.home !== undefined) return;
       // Runs are groups of their own: they outlive a worker that was killed.
-      for (const { pid } of processesOf(home)) killQuietly(pid);
-      await home[Symbol.asyncDispose]();
+      await home.sweep();
     },
   };
 }
@@ -105,7 +113,7 @@ function start(
 /** Our worker, from the bundle. Await using it: the end of the block stops it and sweeps its home. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const python = options.python ?? prefectProgram(options.major ?? 3, "python");
-  return start(await WorkerHome.create(), [process.execPath, bundle], {
+  return start(options.home ?? (await WorkerHome.create()), [process.execPath, bundle], {
     ...options,
     args: ["--python", python, ...(options.args ?? [])],
   });

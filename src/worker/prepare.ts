@@ -79,7 +79,8 @@ export async function prepareRun(
 async function announce(claim: Claim, room: RunRoom): Promise<void> {
   const { flowRun } = claim;
   const pool = room.workPool();
-  // Labels may come late, so they are tried again when a busy server answers 503; the state may not.
+  await room.api.setFlowRunState(flowRun.id, submitting, { force: false, retries: 0 }).catch(() => undefined);
+  // After the state, for at the same time a SQLite server answers 503 to one of them; labels may come late.
   room.api
     .updateFlowRunLabels(flowRun.id, {
       "prefect.worker.name": room.workerName,
@@ -88,5 +89,4 @@ async function announce(claim: Claim, room: RunRoom): Promise<void> {
       "prefect.work-pool.id": pool.id,
     })
     .catch(() => undefined);
-  await room.api.setFlowRunState(flowRun.id, submitting, { force: false, retries: 0 }).catch(() => undefined);
 }

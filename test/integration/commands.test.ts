@@ -14,23 +14,34 @@ describe("render and pull, on 3.8.8", () => {
   it("render prints the finished job configuration, secrets masked", async ({ expect }) => {
     const pool = uniqueName("render");
     const secret = `render-canary-${pool}`;
-    await api.createPool(pool);
+    const variable = pool.replaceAll("-", "_");
+    await api.createVariable(variable, "/from-a-variable");
+    await api.createPool(pool, {
+      base_job_template: {
+        job_configuration: {
+          command: "{{ command }}",
+          env: "{{ env }}",
+          working_dir: `{{ prefect.variables.${variable} }}/runs`,
+        },
+        variables: { type: "object", properties: { command: { type: "string" }, env: { type: "object" } } },
+      },
+    });
     await api.createBlock("secret", pool, { value: secret });
     const deployment = await api.createDeployment({
       pool,
       entrypoint: "flows.py:greet",
       jobVariables: {
-        env: { TOKEN: `{{ prefect.blocks.secret.${pool} }}`, HERE: "{{ $WHERE }}" },
+        env: { TOKEN: `{{ prefect.blocks.secret.${pool} }}` },
         command: "python -m prefect.engine",
       },
     });
     const { code, output } = await runCommand(
       ["render", "--deployment", `${deployment.flowName}/${deployment.name}`],
-      { apiUrl: api.url, env: { WHERE: "in the worker's environment" } },
+      { apiUrl: api.url },
     );
     expect(code, output).toBe(0);
     expect(output).toContain("python -m prefect.engine");
-    expect(output).toContain("in the worker's environment");
+    expect(output).toContain("/from-a-variable/runs");
     expect(output).toContain("TOKEN");
     expect(output).not.toContain(secret);
   });

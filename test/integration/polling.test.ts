@@ -153,7 +153,12 @@ describe("when runs start, on 3.8.8", () => {
     });
     const run = await api.run(deployment);
     const end = await api.waitFor(run, ["COMPLETED"]);
-    expect(end.labels).toMatchObject({
+    // They may come late: nothing waits for them.
+    const labels = await until("the labels are there", async () => {
+      const seen = (await api.flowRun(run.id)).labels;
+      return seen?.["prefect.worker.name"] === undefined ? undefined : seen;
+    });
+    expect(labels).toMatchObject({
       "prefect.worker.name": "the-name",
       "prefect.worker.type": "process",
       "prefect.work-pool.name": pool,

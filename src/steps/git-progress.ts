@@ -2,7 +2,7 @@ const PROGRESS =
   /^(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Updating|Filtering|Checking|Expanding|Finding|Writing)\b.*\d/;
 
 /** A line of git's progress meter: "Receiving objects:  42% (21/50), 1.20 MiB | 600.00 KiB/s". */
-export function isProgress(line: string): boolean {
+function isProgress(line: string): boolean {
   return PROGRESS.test(line);
 }
 

@@ -9,6 +9,8 @@ export interface LaunchSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Absolute path of the file that takes stdout and stderr; it outlives the worker. */
   readonly outputFile: string;
+  /** Leave the exit status beside the output, for a later worker: `Launcher.endOf` reads it. */
+  readonly keepStatus?: boolean;
   /** Keep stderr apart in `<outputFile>.err` (command flow runs log it at another level). */
   readonly splitStderr?: boolean;
   /** Each complete line of the child's output, decoded, without its end. Absent: output is only kept in the file. */
@@ -82,6 +84,8 @@ export interface Launcher {
     handle: Readonly<Record<string, string | number>>,
     spec: Pick<LaunchSpec, "outputFile" | "onLine">,
   ): Promise<Infrastructure | null>;
+  /** How an attempt ended that is not alive any more: by the status that it left (`keepStatus`), else "gone". */
+  endOf(spec: Pick<LaunchSpec, "outputFile">): LaunchResult;
   /** Ends what the launcher itself holds (sockets), not the attempts. */
   close(): Promise<void>;
 }

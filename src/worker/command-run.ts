@@ -29,6 +29,7 @@ export async function runCommand(run: PreparedRun, code: PulledCode, room: RunRo
     cwd: code.directory,
     env: code.env,
     splitStderr: true,
+    keepStatus: true,
     onLine: (line, stream) => {
       const text = room.redactor.redact(line);
       tail.add(text);

@@ -98,7 +98,7 @@ async function settleLaunched(
     deployment: null,
     record,
     infrastructure: infrastructure ?? goneInfrastructure(entry),
-    exited: infrastructure?.exited ?? Promise.resolve({ kind: "gone" }),
+    exited: infrastructure?.exited ?? Promise.resolve(room.launcher.endOf({ outputFile })),
     control,
     log,
     kind: entry.isCommandRun === true ? "command" : "engine",

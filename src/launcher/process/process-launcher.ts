@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync } from "node:fs";
 
 import { WorkerError } from "../../errors.ts";
 import { startLoop } from "../../lifecycle/loop.ts";
+import { findExecutable } from "../../steps/executables.ts";
 import { Attempt } from "./attempt.ts";
 import { createControlChannel } from "./control-channel.ts";
+import { canRecordStatus, readStatusFile, recordingStatus, statusFileOf } from "./exit-status.ts";
 import { launchError, outputFileError } from "./launch-errors.ts";
 import { watchForOom } from "./oom.ts";
 import { OutputTail } from "./output-tail.ts";
@@ -70,7 +72,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
       ...parts,
       leader,
       handle: { kind: "process", pid: leader.pid, startTicks: leader.startTicks, bootId, attempt: marker },
-      tree: new ProcessTree(leader, `${ATTEMPT_VARIABLE}=${marker}`),
+      tree: treeOf(leader, marker),
       clock,
       logger,
     });
@@ -81,11 +83,14 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
       const marker = randomUUID();
       const control = await channel.register();
       try {
-        const child = start(spec, { ...control?.env, [ATTEMPT_VARIABLE]: marker });
-        const ended = endOf(child);
+        const keepsStatus = spec.keepStatus === true && canRecordStatus(spec.env);
+        const command = keepsStatus ? recordingCommand(spec) : spec.command;
+        const child = start({ ...spec, command }, { ...control?.env, [ATTEMPT_VARIABLE]: marker });
+        const childEnded = endOf(child);
         // At once: as long as Node has not reaped it, even a process that has ended can be read.
         const startTicks = child.pid === undefined ? undefined : readStat(child.pid)?.startTicks;
         const leader = { pid: await started(child), startTicks: startTicks ?? 0 };
+        const ended = keepsStatus ? endOfRecorded(childEnded, treeOf(leader, marker), spec) : childEnded;
         const oom = watchForOom(leader);
         const tails = await openTails(spec, spec.splitStderr === true, "start").catch((err: unknown) => {
           logger?.warn({ err }, "A process's output cannot be followed; it is only kept in its file");
@@ -117,9 +122,16 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
           return [];
         },
       );
-      return adoptedAttempt(leader, (ended) =>
-        createAttempt(leader, attempt, { ended, tails, control: undefined, oom: undefined, isEngine: false }),
-      );
+      return adoptedAttempt(leader, (gone) => {
+        const ended = gone.then((end) => readStatusFile(statusFileOf(spec.outputFile)) ?? end);
+        const rest = { control: undefined, oom: undefined, isEngine: false };
+        return createAttempt(leader, attempt, { ended, tails, ...rest });
+      });
+    },
+
+    endOf({ outputFile }) {
+      const end = readStatusFile(statusFileOf(outputFile)) ?? { kind: "gone" };
+      return end.kind === "signaled" ? { ...end, forced: false } : end;
     },
 
     close: () => channel.close(),
@@ -155,6 +167,32 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
   }
 }
 
+function treeOf(leader: ProcessIdentity, marker: string): ProcessTree {
+  return new ProcessTree(leader, `${ATTEMPT_VARIABLE}=${marker}`);
+}
+
+/** The shell that records the status starts always, so a program that is not there is noticed before. */
+function recordingCommand(spec: LaunchSpec): LaunchSpec["command"] {
+  const [program] = spec.command;
+  if (findExecutable(program, spec.env, spec.cwd) === undefined) {
+    const code = program.includes("/") && existsSync(program) ? "EACCES" : "ENOENT";
+    throw Object.assign(new Error(`spawn ${program} ${code}`), { code });
+  }
+  return recordingStatus(spec.command, statusFileOf(spec.outputFile));
+}
+
+/** When somebody kills the recording shell alone, its program goes as well: nobody would ever learn of its end. */
+async function endOfRecorded(
+  childEnded: Promise<ProcessEnd>,
+  tree: ProcessTree,
+  { outputFile }: LaunchSpec,
+): Promise<ProcessEnd> {
+  const end = await childEnded;
+  const recorded = readStatusFile(statusFileOf(outputFile));
+  if (recorded === undefined) tree.signalAll("SIGKILL", tree.members());
+  return recorded ?? end;
+}
+
 function errorFileOf(outputFile: string): string {
   return `${outputFile}.err`;
 }
@@ -181,7 +219,9 @@ function start(spec: LaunchSpec, extraEnv: Readonly<Record<string, string>>): Ch
 
 function openOutput(file: string, fds: number[]): number {
   try {
-    const fd = openSync(file, "a", 0o600);
+    // What an earlier attempt of the run has left there was shown then.
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
+    const fd = openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
     fds.push(fd);
     return fd;
   } catch (error) {

@@ -1,0 +1,178 @@
+import { writeFileSync } from "node:fs";
+import { describe, it } from "vitest";
+
+import { isAlive } from "../../support/proc.ts";
+import { openScene, stop } from "./scene.ts";
+
+import type { TestProcess } from "../../support/test-process.ts";
+
+async function kill(worker: TestProcess): Promise<void> {
+  worker.signal("SIGKILL");
+  await worker.end();
+}
+
+describe.concurrent("after a kill -9 of the worker, the next one", () => {
+  it.for(["before", "after"] as const)(
+    "starts a run whose claim hung (%s its effect)",
+    async (when, { expect }) => {
+      await using scene = await openScene();
+      const hang = scene.server.fault({ path: /set_state$/, kind: "hang", times: 1, when });
+      const run = scene.script(`echo ran >>${scene.path("diary")}`);
+      const first = await scene.worker();
+      await scene.server.waitFor("the claim", () => hang.hits || undefined);
+      await kill(first);
+      const second = await scene.worker();
+      expect((await scene.server.waitForEnd(run.id)).name).toBe("Completed");
+      expect(await stop(second)).toBe(0);
+      expect(await scene.written("diary")).toEqual(["ran"]);
+      expect(scene.leftovers()).toEqual([]);
+    },
+  );
+
+  it("starts a run again whose pull steps were under way", async ({ expect }) => {
+    await using scene = await openScene();
+    const script = `echo pull >>${scene.path("diary")}; until [ -e ${scene.path("go")} ]; do sleep 0.05; done`;
+    const steps = [{ "prefect.deployments.steps.run_shell_script": { script, shell: true } }];
+    const run = scene.script(`echo ran >>${scene.path("diary")}`, { steps });
+    const first = await scene.worker();
+    await scene.written("diary");
+    await kill(first);
+    writeFileSync(scene.path("go"), "");
+    const second = await scene.worker();
+    expect((await scene.server.waitForEnd(run.id)).name).toBe("Completed");
+    expect(await stop(second)).toBe(0);
+    expect(await scene.written("diary", 3)).toEqual(["pull", "pull", "ran"]);
+    expect(scene.leftovers()).toEqual([]);
+  });
+
+  it("watches an engine that still runs", async ({ expect }) => {
+    await using scene = await openScene();
+    const run = scene.engine("gate", {
+      env: { ENGINE_GATE: scene.path("go"), ENGINE_DIARY: scene.path("diary") },
+    });
+    const first = await scene.worker();
+    await scene.server.waitForState(run.id, "RUNNING");
+    await kill(first);
+    const second = await scene.worker();
+    await second.waitForLine(/Settling 1 flow runs/, 10_000);
+    expect(isAlive(Number(run.infrastructure_pid))).toBe(true);
+    writeFileSync(scene.path("go"), "");
+    await second.waitForLine(/ended as Completed/, 10_000);
+    expect(scene.server.historyOf(run.id)).toEqual([
+      "SCHEDULED",
+      "PENDING",
+      "PENDING",
+      "RUNNING",
+      "COMPLETED",
+    ]);
+    expect(await scene.written("diary")).toEqual([run.id]);
+    expect(await stop(second)).toBe(0);
+    expect(scene.leftovers()).toEqual([]);
+  });
+
+  it("reports an engine that died unwatched as CRASHED", async ({ expect }) => {
+    await using scene = await openScene();
+    const run = scene.engine("deaf");
+    const first = await scene.worker();
+    await scene.server.waitForState(run.id, "RUNNING");
+    await kill(first);
+    process.kill(Number(run.infrastructure_pid), "SIGKILL");
+    const second = await scene.worker();
+    const state = await scene.server.waitForEnd(run.id);
+    expect(state.name).toBe("Crashed");
+    expect(state.message).toMatch(/ended while no worker was watching/);
+    expect(await stop(second)).toBe(0);
+    expect(scene.leftovers()).toEqual([]);
+  });
+
+  it("cancels a run that it adopted", async ({ expect }) => {
+    await using scene = await openScene();
+    const run = scene.engine("deaf");
+    const first = await scene.worker();
+    await scene.server.waitForState(run.id, "RUNNING");
+    await kill(first);
+    const second = await scene.worker();
+    await second.waitForLine(/Settling 1 flow runs/, 10_000);
+    await scene.server.waitFor("a subscription", () => scene.server.eventSockets.filters.length || undefined);
+    scene.server.cancel(run.id);
+    expect((await scene.server.waitForEnd(run.id)).name).toBe("Cancelled");
+    expect(await stop(second)).toBe(0);
+    expect(scene.leftovers()).toEqual([]);
+  });
+
+  it.for<[string, string, number]>([
+    ["COMPLETED", "Completed", 0],
+    ["FAILED", "Failed", 3],
+  ])("delivers a report of %s that hung", async ([, name, code], { expect }) => {
+    await using scene = await openScene();
+    const run = scene.script(
+      `echo ran >>${scene.path("diary")}; until [ -e ${scene.path("go")} ]; do sleep 0.02; done; exit ${code}`,
+    );
+    const first = await scene.worker();
+    await scene.written("diary");
+    const hang = scene.server.fault({ path: /set_state$/, kind: "hang", times: 1 });
+    writeFileSync(scene.path("go"), "");
+    await scene.server.waitFor("the report", () => hang.hits || undefined);
+    await kill(first);
+    const second = await scene.worker();
+    expect((await scene.server.waitForEnd(run.id)).name).toBe(name);
+    expect(await stop(second)).toBe(0);
+    expect(await scene.written("diary")).toEqual(["ran"]);
+    expect(scene.leftovers()).toEqual([]);
+  });
+
+  it("leaves the runs of a worker that lives alone", async ({ expect }) => {
+    await using scene = await openScene();
+    const run = scene.script(`until [ -e ${scene.path("go")} ]; do sleep 0.02; done`);
+    const first = await scene.worker();
+    await scene.server.waitForState(run.id, "RUNNING");
+    const second = await scene.worker();
+    await second.waitForLine(/started: pool/, 10_000);
+    expect(await stop(second)).toBe(0);
+    expect(second.output).not.toMatch(/Settling/);
+    expect(scene.server.stateOf(run.id).type).toBe("RUNNING");
+    writeFileSync(scene.path("go"), "");
+    expect((await scene.server.waitForEnd(run.id)).name).toBe("Completed");
+    expect(await stop(first)).toBe(0);
+    expect(scene.leftovers()).toEqual([]);
+  });
+});
+
+describe.concurrent("a command run that outlives its worker", () => {
+  it.for<[end: string, state: string, watched: boolean]>([
+    ["exit 0", "Completed", true],
+    ["exit 0", "Completed", false],
+    ["exit 3", "Failed", true],
+    ["exit 3", "Failed", false],
+    ["kill -SEGV $$", "Crashed", true],
+    ["kill -SEGV $$", "Crashed", false],
+  ])(
+    "ends by its own exit status: %s is %s (watched again: %s)",
+    async ([end, name, isWatched], { expect }) => {
+      await using scene = await openScene();
+      const run = scene.script(
+        `until [ -e ${scene.path("go")} ]; do sleep 0.02; done; echo last words; ${end}`,
+      );
+      const first = await scene.worker();
+      await scene.server.waitFor("its pid", () => run.infrastructure_pid ?? undefined);
+      await kill(first);
+      if (!isWatched) {
+        writeFileSync(scene.path("go"), "");
+        while (isAlive(Number(run.infrastructure_pid)))
+          await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const second = await scene.worker();
+      if (isWatched) {
+        await second.waitForLine(/Settling 1 flow runs/, 10_000);
+        writeFileSync(scene.path("go"), "");
+      }
+      const state = await scene.server.waitForEnd(run.id);
+      expect(state.name).toBe(name);
+      if (name === "Failed")
+        expect(state.message).toMatch(/^Command exited with status code: 3\. .*last words$/s);
+      if (name === "Crashed") expect(state.message).toMatch(/status code: -11\..*last words$/s);
+      expect(await stop(second)).toBe(0);
+      expect(scene.leftovers()).toEqual([]);
+    },
+  );
+});

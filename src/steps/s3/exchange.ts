@@ -92,6 +92,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    // undici's parser gives an empty piece when it goes on after a pause; pausing at that one again would go on for ever.
+    if (chunk.length === 0) return;
     this.#received += chunk.length;
     if (this.#sink === undefined) {
       if (this.#received > this.#options.maxBodyBytes) {

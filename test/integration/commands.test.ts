@@ -16,22 +16,16 @@ describe("render and pull, on 3.8.8", () => {
     const secret = `render-canary-${pool}`;
     const variable = pool.replaceAll("-", "_");
     await api.createVariable(variable, "/from-a-variable");
-    await api.createPool(pool, {
-      base_job_template: {
-        job_configuration: {
-          command: "{{ command }}",
-          env: "{{ env }}",
-          working_dir: `{{ prefect.variables.${variable} }}/runs`,
-        },
-        variables: { type: "object", properties: { command: { type: "string" }, env: { type: "object" } } },
-      },
-    });
+    await api.createPool(pool);
     await api.createBlock("secret", pool, { value: secret });
     const deployment = await api.createDeployment({
       pool,
       entrypoint: "flows.py:greet",
       jobVariables: {
-        env: { TOKEN: `{{ prefect.blocks.secret.${pool} }}` },
+        env: {
+          TOKEN: `{{ prefect.blocks.secret.${pool} }}`,
+          HERE: `{{ prefect.variables.${variable} }}/runs`,
+        },
         command: "python -m prefect.engine",
       },
     });

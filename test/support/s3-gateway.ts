@@ -114,7 +114,11 @@ export class S3Gateway implements AsyncDisposable {
     const child = this.#process;
     if (child !== undefined) {
       child.signal("SIGTERM");
-      await child.end(10_000).finally(() => child[Symbol.asyncDispose]());
+      try {
+        await child.end(10_000);
+      } finally {
+        await child[Symbol.asyncDispose]();
+      }
     }
     await rm(this.#root, { recursive: true, force: true });
   }

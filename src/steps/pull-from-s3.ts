@@ -68,6 +68,7 @@ async function run(inputs: JsonObject, context: StepContext): Promise<StepOutcom
       credentials,
       clock: systemClock,
       signal: aborting.signal,
+      registerSecret: (secret) => context.registerSecret(secret),
     });
     await pull({ bucket, prefix, target, maxConnections: settings.maxConnections, breakOff }, context);
   } finally {

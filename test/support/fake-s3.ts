@@ -17,7 +17,7 @@ export interface SeenRequest {
 }
 
 /** Answers a request itself, or leaves it to the fake by returning false. */
-export type Fault = (request: SeenRequest, response: ServerResponse) => boolean;
+type Fault = (request: SeenRequest, response: ServerResponse) => boolean;
 
 export interface FakeS3Options {
   readonly objects?: readonly FakeObject[];

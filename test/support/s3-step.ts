@@ -9,6 +9,7 @@ import type { StepContext, StepOutcome } from "../../src/steps/types.ts";
 /** A directory to pull into, and what a test wants to see of the step. */
 export interface S3Stage extends Disposable {
   readonly directory: string;
+  /** The run's environment; may be changed before the pull. */
   readonly env: Record<string, string>;
   readonly lines: readonly string[];
   readonly secrets: readonly string[];
@@ -27,10 +28,11 @@ export function openS3Stage(env: Record<string, string> = {}): S3Stage {
   const secrets: string[] = [];
   const abort = new AbortController();
   const say = (level: string) => (message: string) => void lines.push(`${level}: ${message}`);
+  // Whatever the machine has must not count; a directory without .aws is the run's home.
+  const runEnv: Record<string, string> = { HOME: parent, AWS_EC2_METADATA_DISABLED: "true", ...env };
   const context: StepContext = {
     cwd: directory,
-    // Whatever the machine has must not count; a directory without .aws is the run's home.
-    env: { HOME: parent, AWS_EC2_METADATA_DISABLED: "true", ...env },
+    env: runEnv,
     python: () => Promise.reject(new Error("not needed")),
     log: {
       debug: say("debug"),
@@ -44,7 +46,7 @@ export function openS3Stage(env: Record<string, string> = {}): S3Stage {
   };
   return {
     directory,
-    env,
+    env: runEnv,
     lines,
     secrets,
     abort,

@@ -19,6 +19,7 @@ export interface BucketOptions {
   readonly credentials: CredentialSource;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly registerSecret: (secret: string) => void;
 }
 
 export interface GetOptions extends ExchangeOptions {
@@ -202,6 +203,7 @@ export class Bucket {
     if (accessKeyId === undefined || secretAccessKey === undefined || token === undefined) {
       throw new BrokenBodyError("The answer to CreateSession holds no credentials");
     }
+    for (const secret of [secretAccessKey, token]) this.#options.registerSecret(secret);
     return { accessKeyId, secretAccessKey, sessionToken: token };
   }
 }

@@ -37,7 +37,6 @@ const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 
 const RETRYABLE_CODES: ReadonlySet<string> = new Set([
   "InternalError",
   "RequestTimeout",
-  "RequestTimeTooSkewedTransient",
   "ServiceUnavailable",
   "SlowDown",
   "Throttling",
@@ -64,7 +63,7 @@ export function codeOf(thrown: unknown): string {
 }
 
 /** An error of the local file system, which names a path. */
-export function isFileError(thrown: unknown): boolean {
+function isFileError(thrown: unknown): boolean {
   return thrown instanceof Error && "path" in thrown;
 }
 

@@ -51,7 +51,7 @@ async function requestPage(bucket: Bucket, prefix: string, token: string | undef
 }
 
 /** Reads a ListBucketResult. Throws an OddAnswer for anything else. */
-export function parsePage(document: string): Page {
+function parsePage(document: string): Page {
   const result = parseXml(document);
   if (result?.name !== "ListBucketResult") throw new OddAnswer("The answer to the listing is not S3's");
   // Services that know no encoding-type send the keys as they are.

@@ -13,13 +13,13 @@ export interface AccessKeys {
   readonly sessionToken?: string | undefined;
 }
 
-export interface AssumedRole {
+interface AssumedRole {
   readonly arn: string;
   /** Further parameters of STS AssumeRole under its own names, such as ExternalId. */
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-export type AddressingStyle = "auto" | "path" | "virtual";
+type AddressingStyle = "auto" | "path" | "virtual";
 
 /** Everything about reaching S3 that a deployment, its blocks, a profile and the environment say. */
 export interface S3Settings {

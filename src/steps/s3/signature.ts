@@ -3,7 +3,7 @@ import { createHash, createHmac } from "node:crypto";
 import type { AccessKeys } from "./settings.ts";
 
 /** What is signed: a request without a body, its path and query already encoded as they will be sent. */
-export interface SignableRequest {
+interface SignableRequest {
   readonly method: string;
   readonly host: string;
   readonly path: string;

@@ -16,7 +16,6 @@ import { WorkerEvents } from "../worker/events.ts";
 import { startHousekeeping } from "../worker/housekeeping.ts";
 import { Journal } from "../worker/journal.ts";
 import { PoolSync } from "../worker/pool.ts";
-import { Reporter } from "../worker/reporter.ts";
 import { Worker } from "../worker/worker.ts";
 import { Workspaces } from "../worker/workspace.ts";
 import { isCloud } from "./session.ts";
@@ -107,7 +106,6 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       runLogs,
       launcher,
       journal,
-      reporter: new Reporter({ api: client, logger, clock, closing: closing.signal }),
       workspaces,
       events,
       workerName,

@@ -84,6 +84,8 @@ export interface Launcher {
     handle: Readonly<Record<string, string | number>>,
     spec: Pick<LaunchSpec, "outputFile" | "onLine">,
   ): Promise<Infrastructure | null>;
+  /** Handle of a live attempt of the run, also of one that was started by a worker that died before it could note it. */
+  find(flowRunId: string): Infrastructure["handle"] | null;
   /** How an attempt ended that is not alive any more: by the status that it left (`keepStatus`), else "gone". */
   endOf(spec: Pick<LaunchSpec, "outputFile">): LaunchResult;
   /** Ends what the launcher itself holds (sockets), not the attempts. */

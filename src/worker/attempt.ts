@@ -1,10 +1,10 @@
 import type { Infrastructure, LaunchResult } from "../launcher/types.ts";
 import type { FlowRunLog } from "../log/flow-run-logs.ts";
-import type { Claim } from "./claim.ts";
+import type { Claim, Subject } from "./claim.ts";
 import type { RunControl } from "./control.ts";
 
 /** A started process of a run, and all that is needed to judge its end. */
-export interface Attempt extends Pick<Claim, "flow" | "deployment" | "record"> {
+export interface Attempt extends Subject, Pick<Claim, "record"> {
   readonly flowRun: { readonly id: string; readonly name: string };
   readonly infrastructure: Infrastructure;
   readonly exited: Promise<LaunchResult>;

@@ -1,85 +1,116 @@
-import { randomUUID } from "node:crypto";
-
 import { coerceError } from "../errors.ts";
 import { untilAnswered } from "./patience.ts";
-import { deploymentGone, cancelled, pending } from "./states.ts";
+import { pending } from "./states.ts";
 
 import type { Deployment, Flow, FlowRun, SetStateResult } from "../api/types.ts";
 import type { JournalRecord } from "./journal.ts";
 import type { RunRoom } from "./room.ts";
+import type { RunProgress } from "./run.ts";
 
 /** A run that is ours: nobody else will start it. */
 export interface Claim {
   readonly flowRun: FlowRun;
+  readonly record: JournalRecord;
+  /** Being read since the claim was proposed. */
+  readonly subject: Promise<Subject>;
+}
+
+/** What the run is a run of. */
+export interface Subject {
+  /** Null for a run without a deployment. */
   readonly deployment: Deployment | null;
   readonly flow: Flow | null;
-  readonly record: JournalRecord;
 }
 
 export type ClaimOutcome =
-  | ({ readonly kind: "claimed" } & Claim)
+  | { readonly kind: "claimed"; readonly claim: Claim }
   /** The server or another worker has it; nothing to do. */
-  | { readonly kind: "refused"; readonly reason: string };
+  | { readonly kind: "refused"; readonly reason: string }
+  /** It could not be claimed, and waits for a worker as before. */
+  | { readonly kind: "returned"; readonly reason: string };
+
+/** The deployment was deleted after the run was scheduled. */
+export class DeploymentGone extends Error {
+  override readonly name = "DeploymentGone";
+}
 
 /**
  * Proposes PENDING, which is the claim (protocol §2.1, §2.3), and reads deployment and flow at the same time.
- * The journal is written first, so that a worker that dies in between finds the run again.
+ * The journal is written first, so that a worker that dies in between finds the run again. Rejects only when the worker must
+ * go before the claim's outcome is known.
  */
-export async function claimRun(flowRun: FlowRun, room: RunRoom): Promise<ClaimOutcome> {
-  const { api } = room;
-  const transitionId = randomUUID();
-  const record = room.journal.open({
-    flowRunId: flowRun.id,
-    apiUrl: api.apiUrl,
-    workPool: room.workPoolName,
-    transitionId,
-  });
-  const reads = Promise.all([
-    flowRun.deployment_id === null ? null : api.readDeployment(flowRun.deployment_id),
-    api.readFlow(flowRun.flow_id),
-  ]);
-  reads.catch(() => undefined); // awaited below, unless the claim is refused
-  let refusal: string | null;
+export async function claimRun(
+  flowRun: FlowRun,
+  room: RunRoom,
+  progress: Pick<RunProgress, "onStuck">,
+): Promise<ClaimOutcome> {
+  const record = openRecord(flowRun, room);
+  if (record instanceof Error) return { kind: "returned", reason: record.message };
+  const subject = readSubject(flowRun, room);
+  subject.catch(() => undefined); // awaited later, unless the claim is refused
+  const outcome = await propose(flowRun.id, record.entry.transitionIds.claim, room, progress);
+  if (outcome === null) return { kind: "claimed", claim: { flowRun, record, subject } };
+  record.remove();
+  return outcome;
+}
+
+function openRecord(flowRun: FlowRun, room: RunRoom): JournalRecord | Error {
+  const { api, workPoolName: workPool, journal } = room;
   try {
-    refusal = refusalOf(await api.setFlowRunState(flowRun.id, pending(transitionId), { force: false }));
+    return journal.open({ flowRunId: flowRun.id, apiUrl: api.apiUrl, workPool });
   } catch (thrown) {
-    refusal = await settleUnknownClaim(flowRun.id, transitionId, coerceError(thrown), room);
+    // A full disk: a run that is not in the journal could be lost, so it is left to others until there is room again.
+    const err = coerceError(thrown);
+    room.logger.error(
+      { flowRunId: flowRun.id, err },
+      "The journal cannot be written; the flow run is not taken",
+    );
+    return new Error(`the journal cannot be written: ${err.message}`, { cause: err });
   }
-  if (refusal !== null) {
-    record.remove();
-    return { kind: "refused", reason: refusal };
-  }
-  record.update({ phase: "claimed" });
-  const [deployment, flow] = await reads;
-  if (deployment === null && flowRun.deployment_id !== null) {
-    const reason = deploymentGone(flowRun);
-    await room.reporter.deliver(flowRun.id, cancelled(reason), true);
-    record.remove();
-    return { kind: "refused", reason };
-  }
-  return { kind: "claimed", flowRun, deployment, flow, record };
 }
 
-function refusalOf(answer: SetStateResult | null): string | null {
-  if (answer === null) return "The flow run does not exist any more.";
-  if (answer.status === "ACCEPT" && answer.state?.type === "PENDING") return null;
-  return (
-    answer.reason ?? `The server answered ${answer.status} with state ${answer.state?.name ?? "unknown"}.`
-  );
+async function readSubject(flowRun: FlowRun, { api, closing }: RunRoom): Promise<Subject> {
+  const { deployment_id: deploymentId } = flowRun;
+  const [deployment, flow] = await Promise.all([
+    deploymentId === null ? null : api.readDeployment(deploymentId, { signal: closing }),
+    api.readFlow(flowRun.flow_id, { signal: closing }),
+  ]);
+  if (deployment === null && deploymentId !== null) {
+    throw new DeploymentGone(
+      `Deployment ${deploymentId} no longer exists, so this flow run cannot be executed.`,
+    );
+  }
+  return { deployment, flow };
 }
 
-// The proposal may have been written although its answer was lost. The run's own state tells, once the API is back.
-async function settleUnknownClaim(
+/** Null when the run is ours now. */
+async function propose(
   flowRunId: string,
   transitionId: string,
-  error: Error,
   room: RunRoom,
-): Promise<string | null> {
-  room.logger.warn(
-    { flowRunId, err: error },
-    "The answer to a claim was lost; reading the flow run to find out",
-  );
-  const state = (await untilAnswered(() => room.api.readFlowRun(flowRunId), room))?.state;
-  const isOurs = state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId;
-  return isOurs ? null : error.message;
+  progress: Pick<RunProgress, "onStuck">,
+): Promise<Exclude<ClaimOutcome, { kind: "claimed" }> | null> {
+  const { api, logger, closing } = room;
+  try {
+    const proposal = pending(transitionId);
+    const answer = await api.setFlowRunState(flowRunId, proposal, { force: false, signal: closing });
+    return refusalOf(answer);
+  } catch (thrown) {
+    closing.throwIfAborted();
+    const err = coerceError(thrown);
+    logger.warn({ flowRunId, err }, "The answer to a claim was lost; reading the flow run to find out");
+    // The proposal may have been written all the same. The run's own state tells, once the API is back.
+    const read = (): ReturnType<typeof api.readFlowRun> => api.readFlowRun(flowRunId, { signal: closing });
+    const state = (await untilAnswered(read, room, () => progress.onStuck()))?.state;
+    const isOurs = state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId;
+    return isOurs ? null : { kind: "returned", reason: err.message };
+  }
+}
+
+function refusalOf(answer: SetStateResult | null): { kind: "refused"; reason: string } | null {
+  if (answer === null) return { kind: "refused", reason: "The flow run does not exist any more." };
+  if (answer.status === "ACCEPT" && answer.state?.type === "PENDING") return null;
+  const state = answer.state?.name ?? "unknown";
+  const reason = answer.reason ?? `The server answered ${answer.status} with state ${state}.`;
+  return { kind: "refused", reason };
 }

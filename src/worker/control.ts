@@ -23,6 +23,11 @@ export class RunStopped extends Error {
   }
 }
 
+/** Thrown before the launch, when the run shall go back to the server as it was. */
+export class RunReturned extends Error {
+  override readonly name = "RunReturned";
+}
+
 export interface StopTimes {
   /** SIGTERM to SIGKILL. */
   readonly graceMs: number;

@@ -8,7 +8,7 @@ import type { LaunchResult } from "../launcher/types.ts";
 import type { Clock } from "../lifecycle/clock.ts";
 import type { StepEvent } from "../steps/run-steps.ts";
 import type { Attempt } from "./attempt.ts";
-import type { Claim } from "./claim.ts";
+import type { Subject } from "./claim.ts";
 import type { WorkerApi } from "./ports.ts";
 
 export interface WorkerEventsOptions {
@@ -20,7 +20,7 @@ export interface WorkerEventsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-type EventSubject = Pick<Claim, "flow" | "deployment"> & {
+type EventSubject = Subject & {
   readonly flowRun: Pick<FlowRun, "id" | "name"> & Partial<FlowRun>;
 };
 

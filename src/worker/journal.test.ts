@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, it } from "vitest";
 
 import { Journal } from "./journal.ts";
 
+import type { JournalRecord } from "./journal.ts";
+
 const API = "http://127.0.0.1:4200/api";
 let directory: string;
 
@@ -17,24 +19,28 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-function writeOrphan(flowRunId: string, change: object = {}): void {
-  const entry = {
-    flowRunId,
-    apiUrl: API,
-    workPool: "p",
-    phase: "claimed",
-    transitionId: "t",
-    owner: { pid: 4_000_000, startTicks: 1, bootId: "another boot" },
-    ...change,
-  };
-  writeFileSync(join(directory, `${flowRunId}.json`), JSON.stringify(entry));
+const TRANSITIONS = { claim: "c", submitting: "s", running: "r" };
+
+function nameOf(flowRunId: string, nonce = "0"): string {
+  return `${flowRunId}.4000000-1-another-boot.${nonce}.json`;
+}
+
+function writeOrphan(flowRunId: string, change: object = {}, nonce?: string): void {
+  const entry = { flowRunId, apiUrl: API, workPool: "p", phase: "claimed", transitionIds: TRANSITIONS };
+  writeFileSync(join(directory, nameOf(flowRunId, nonce)), JSON.stringify({ ...entry, ...change }));
+}
+
+function idsOf(records: readonly JournalRecord[]): string[] {
+  return records.map((record) => record.entry.flowRunId).toSorted();
 }
 
 describe("Journal", () => {
   it("leaves the entries of living workers alone", ({ expect }) => {
     const journal = new Journal(directory);
-    journal.open({ flowRunId: "mine", apiUrl: API, workPool: "p", transitionId: "t" });
+    journal.open({ flowRunId: "mine", apiUrl: API, workPool: "p" });
     expect(new Journal(directory).takeOrphans(API, "p")).toEqual([]);
+    expect(journal.has("mine")).toBe(true);
+    expect(journal.has("min")).toBe(false);
   });
 
   it("takes the entries of dead workers of this API and pool, each once", ({ expect }) => {
@@ -42,49 +48,38 @@ describe("Journal", () => {
     writeOrphan("b", { workPool: "other" });
     writeOrphan("c", { apiUrl: "http://elsewhere/api" });
     const taken = new Journal(directory).takeOrphans(API, "p");
-    expect(taken.map((record) => record.entry.flowRunId)).toEqual(["a"]);
-    expect(taken[0]?.entry.owner.pid).toBe(process.pid);
+    expect(idsOf(taken)).toEqual(["a"]);
+    expect(readdirSync(directory).find((name) => name.startsWith("a."))).toContain(`.${process.pid}-`);
     expect(new Journal(directory).takeOrphans(API, "p")).toEqual([]);
+    taken[0]?.remove();
+    expect(readdirSync(directory).toSorted()).toEqual([nameOf("b"), nameOf("c")]);
   });
 
-  it("finds an entry again whose taker died in the middle", ({ expect }) => {
-    writeOrphan("a");
+  it("keeps apart what several workers have on the same run", ({ expect }) => {
+    writeOrphan("a", {}, "0");
+    writeOrphan("a", { phase: "launched" }, "1");
     const journal = new Journal(directory);
-    // What a taker leaves that is killed between its rename and its rewrite.
-    writeFileSync(
-      join(directory, "b.json.0000-1111.taken"),
-      JSON.stringify({
-        flowRunId: "b",
-        apiUrl: API,
-        workPool: "p",
-        phase: "launched",
-        transitionId: "t",
-        owner: { pid: 4_000_000, startTicks: 1, bootId: "another boot" },
-      }),
-    );
-    expect(
-      journal
-        .takeOrphans(API, "p")
-        .map((record) => record.entry.flowRunId)
-        .toSorted(),
-    ).toEqual(["a", "b"]);
-    expect(readdirSync(directory).toSorted()).toEqual(["a.json", "b.json"]);
+    const loser = journal.open({ flowRunId: "a", apiUrl: API, workPool: "p" });
+    loser.remove();
+    expect(idsOf(journal.takeOrphans(API, "p"))).toEqual(["a", "a"]);
+    expect(readdirSync(directory)).toHaveLength(2);
   });
 
-  it("passes over a file that is no entry", ({ expect }) => {
-    writeFileSync(join(directory, "broken.json"), '{"flowRunId": ');
-    expect(new Journal(directory).takeOrphans(API, "p")).toEqual([]);
+  it("passes over files that are no entries, and sweeps those that a dying worker has half written", ({
+    expect,
+  }) => {
+    writeOrphan("a");
+    writeFileSync(join(directory, nameOf("broken")), '{"flowRunId": ');
+    writeFileSync(join(directory, "notes.txt"), "");
+    writeFileSync(join(directory, `${nameOf("a")}.tmp`), '{"flowRunId": ');
+    expect(idsOf(new Journal(directory).takeOrphans(API, "p"))).toEqual(["a"]);
+    expect(readdirSync(directory).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
   it("keeps updates and forgets a removed entry", ({ expect }) => {
-    const record = new Journal(directory).open({
-      flowRunId: "a",
-      apiUrl: API,
-      workPool: "p",
-      transitionId: "t",
-    });
+    const record = new Journal(directory).open({ flowRunId: "a", apiUrl: API, workPool: "p" });
     record.update({ phase: "launched", handle: { pid: 7 } });
-    expect(record.entry).toMatchObject({ phase: "launched", handle: { pid: 7 }, transitionId: "t" });
+    expect(record.entry).toMatchObject({ phase: "launched", handle: { pid: 7 } });
     record.remove();
     expect(readdirSync(directory)).toEqual([]);
   });

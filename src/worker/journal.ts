@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { isStillAlive, ownIdentity } from "../lifecycle/proc.ts";
@@ -10,33 +10,40 @@ import type { LastingIdentity } from "../lifecycle/proc.ts";
 /**
  * What is known on disk about one claimed flow run.
  *
- * `claiming` is written before the claim is proposed, `claimed` once it was accepted, `launched` right after the child was
- * started, `reporting` once its end is known but the final state may not have reached the API. The entry is removed when
- * nothing is left to do. A worker that starts settles every entry whose owner is dead (see recovery.ts).
+ * `claimed` is written before the claim is proposed, `launched` right after the child was started, `reporting` once its end
+ * is known but the final state may not have reached the API. The entry is removed when nothing is left to do. A worker that
+ * starts settles every entry whose owner is dead (see recovery.ts).
  */
 export interface JournalEntry {
   readonly flowRunId: string;
   readonly apiUrl: string;
   readonly workPool: string;
-  readonly phase: "claiming" | "claimed" | "launched" | "reporting";
-  /** Marks our own claim: the server keeps it in the state's details. */
-  readonly transitionId: string;
-  readonly owner: LastingIdentity;
+  readonly phase: "claimed" | "launched" | "reporting";
+  /** Mark the states that this worker proposes before the launch: the server keeps them in the states' details. */
+  readonly transitionIds: TransitionIds;
   /** Removed with the run when it is ours (a fresh temporary directory). */
   readonly workspace?: string;
   readonly outputFile?: string;
   /** Of the launcher: finds the attempt again. */
   readonly handle?: Readonly<Record<string, string | number>>;
   readonly isCommandRun?: boolean;
-  /** A state that could not be delivered yet. */
-  readonly report?: { readonly proposal: StateProposal; readonly force: boolean };
+  /** A state that could not be delivered yet, and the id of the state that it shall replace. */
+  readonly report?: { readonly proposal: StateProposal; readonly force: boolean; readonly judged?: string };
 }
 
-export type JournalChange = Partial<Omit<JournalEntry, "flowRunId" | "owner">>;
+export interface TransitionIds {
+  readonly claim: string;
+  readonly submitting: string;
+  readonly running: string;
+}
 
-const SUFFIX = ".json";
-// A taken-over entry stands under a second name until it is rewritten, so that a kill in between loses nothing.
-const ENTRY_FILE = /\.json(\.[\w-]+\.taken)?$/;
+export type JournalChange = Partial<Omit<JournalEntry, "flowRunId">>;
+
+/*
+ * RUN.PID-START-BOOT.NONCE.json: the owner stands in the name, so that a rename takes an entry over at once, and workers
+ * that claim the same run never write the same file.
+ */
+const ENTRY_FILE = /^([^.]+)\.(\d+)-(\d+)-([^.]*)\.([^.]+)\.json(\.tmp)?$/;
 
 /** One small file per claimed run below `directory`; several workers of a machine may share it. */
 export class Journal {
@@ -49,12 +56,10 @@ export class Journal {
   }
 
   /** Writes the entry before the claim. Synchronous on purpose: nothing may happen between the write and the claim. */
-  open(entry: Omit<JournalEntry, "owner" | "phase">): JournalRecord {
-    const record = new JournalRecord(this.#path(entry.flowRunId), {
-      ...entry,
-      owner: this.#owner,
-      phase: "claiming",
-    });
+  open(entry: Omit<JournalEntry, "phase" | "transitionIds">): JournalRecord {
+    const transitionIds = { claim: randomUUID(), submitting: randomUUID(), running: randomUUID() };
+    const path = this.#path(entry.flowRunId, randomUUID().slice(0, 8));
+    const record = new JournalRecord(path, { ...entry, phase: "claimed", transitionIds });
     record.write();
     return record;
   }
@@ -63,39 +68,34 @@ export class Journal {
   takeOrphans(apiUrl: string, workPool: string): JournalRecord[] {
     const records: JournalRecord[] = [];
     for (const file of readdirSync(this.#directory)) {
-      if (!ENTRY_FILE.test(file)) continue;
-      const record = this.#takeOrphan(file, apiUrl, workPool);
-      if (record !== null) records.push(record);
+      const { nonce, owner, isTemporary } = parseName(file) ?? {};
+      if (owner === undefined || nonce === undefined || isStillAlive(owner)) continue;
+      const path = join(this.#directory, file);
+      if (isTemporary === true) {
+        rmSync(path, { force: true }); // half-written by a dying worker; the entry itself is there, too
+        continue;
+      }
+      const entry = readEntry(path);
+      if (entry === null || entry.apiUrl !== apiUrl || entry.workPool !== workPool) continue;
+      const own = this.#path(entry.flowRunId, nonce);
+      try {
+        renameSync(path, own);
+      } catch {
+        continue; // another worker was faster
+      }
+      records.push(new JournalRecord(own, entry));
     }
     return records;
   }
 
   /** True while any worker that shares the directory has the run in hand. */
   has(flowRunId: string): boolean {
-    return existsSync(this.#path(flowRunId));
+    return readdirSync(this.#directory).some((file) => file.startsWith(`${flowRunId}.`));
   }
 
-  #takeOrphan(file: string, apiUrl: string, workPool: string): JournalRecord | null {
-    const path = join(this.#directory, file);
-    const entry = readEntry(path);
-    if (entry === null || entry.apiUrl !== apiUrl || entry.workPool !== workPool) return null;
-    if (isStillAlive(entry.owner)) return null;
-    // Of several workers that start at once, the one whose rename succeeds has the entry.
-    const own = this.#path(entry.flowRunId);
-    const taken = `${own}.${randomUUID()}.taken`;
-    try {
-      renameSync(path, taken);
-    } catch {
-      return null; // another worker was faster
-    }
-    const record = new JournalRecord(own, { ...entry, owner: this.#owner });
-    record.write();
-    rmSync(taken, { force: true });
-    return record;
-  }
-
-  #path(flowRunId: string): string {
-    return join(this.#directory, `${flowRunId}${SUFFIX}`);
+  #path(flowRunId: string, nonce: string): string {
+    const { pid, startTicks, bootId } = this.#owner;
+    return join(this.#directory, `${flowRunId}.${pid}-${startTicks}-${bootId}.${nonce}.json`);
   }
 }
 
@@ -119,7 +119,7 @@ export class JournalRecord {
   }
 
   write(): void {
-    const temporary = `${this.#path}.${process.pid}.tmp`;
+    const temporary = `${this.#path}.tmp`;
     writeFileSync(temporary, JSON.stringify(this.#entry), { mode: 0o600, flush: true });
     renameSync(temporary, this.#path);
   }
@@ -129,11 +129,23 @@ export class JournalRecord {
   }
 }
 
+function parseName(
+  file: string,
+): { readonly owner: LastingIdentity; readonly nonce: string; readonly isTemporary: boolean } | null {
+  const [, , pid, startTicks, bootId, nonce, suffix] = ENTRY_FILE.exec(file) ?? [];
+  if (bootId === undefined || nonce === undefined) return null;
+  return {
+    owner: { pid: Number(pid), startTicks: Number(startTicks), bootId },
+    nonce,
+    isTemporary: suffix !== undefined,
+  };
+}
+
 function readEntry(path: string): JournalEntry | null {
   try {
     const entry = JSON.parse(readFileSync(path, "utf8")) as JournalEntry;
-    return typeof entry.flowRunId === "string" && typeof entry.owner === "object" ? entry : null;
+    return typeof entry.flowRunId === "string" && typeof entry.transitionIds === "object" ? entry : null;
   } catch {
-    return null; // half-written by a dying worker before its rename, or taken by another one: nothing to settle
+    return null; // taken by another worker in this moment, or by no worker written
   }
 }

@@ -19,7 +19,7 @@ export async function startAttempt(
     outputFile: run.outputFile,
   });
   try {
-    record.update({ phase: "launched", handle: infrastructure.handle, isCommandRun: kind === "command" });
+    record.update({ phase: "launched", handle: infrastructure.handle });
   } catch (error) {
     // Without its journal entry nobody would find it again: end it before anything else is said about the run.
     await infrastructure.stop({ intent: "none", graceMs: 0 });

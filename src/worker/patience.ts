@@ -1,3 +1,4 @@
+import { ApiError, UndecodableResponseError, UnreachableError } from "../api/errors.ts";
 import { coerceError } from "../errors.ts";
 
 import type { Clock } from "../lifecycle/clock.ts";
@@ -31,6 +32,15 @@ export async function untilAnswered<T>(
     }
   }
 }
+
+/** True when not the request but the way to the API is at fault: nobody answers, or a proxy does. */
+export function isApiAway(error: unknown): boolean {
+  if (error instanceof ApiError) return AWAY_STATUSES.has(error.status);
+  if (error instanceof UnreachableError || error instanceof UndecodableResponseError) return true;
+  return error instanceof Error && error.cause !== undefined && isApiAway(error.cause);
+}
+
+const AWAY_STATUSES = new Set([408, 425, 429, 502, 503, 504]);
 
 // A 4xx is the same answer next time, but 401 and 403, which end when somebody mends the key.
 function isWorthRetrying(error: Error): boolean {

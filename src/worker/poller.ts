@@ -1,4 +1,3 @@
-import type { FlowRun } from "../api/types.ts";
 import type { Clock } from "../lifecycle/clock.ts";
 import type { Announcements } from "./announcements.ts";
 import type { WorkerApi } from "./ports.ts";
@@ -18,6 +17,17 @@ export interface PollerOptions {
 const PAGE_SIZE = 200;
 // How long a run that was refused is left alone; the server reschedules one that waits for a slot by 30 s itself.
 const REFUSED_PAUSE_MS = 15_000;
+// A run that came back unclaimed is tried again at once, then after this, doubled each time.
+const RETURNED_PAUSE_MS = 1000;
+const MAX_RETURNED_PAUSE_MS = 60_000;
+// A run that has not come back for this long starts anew.
+const FORGET_MS = 300_000;
+
+interface Pause {
+  readonly until: number;
+  /** How often the run came back. */
+  readonly returns: number;
+}
 
 /**
  * Asks for due runs and submits them in the server's order, which is that of the queues' priorities (protocol §1.5).
@@ -25,7 +35,7 @@ const REFUSED_PAUSE_MS = 15_000;
  */
 export class Poller {
   readonly #options: PollerOptions;
-  readonly #refusedUntil = new Map<string, number>();
+  readonly #pauses = new Map<string, Pause>();
   #lastPollAt: number | null = null;
   #hasLeftovers = false;
 
@@ -43,8 +53,17 @@ export class Poller {
     return this.#hasLeftovers;
   }
 
-  refused(flowRun: FlowRun): void {
-    this.#refusedUntil.set(flowRun.id, this.#options.clock.now() + REFUSED_PAUSE_MS);
+  /** The server did not let it start: leaves it alone for a while. */
+  onRefused(flowRunId: string): void {
+    this.#pauses.set(flowRunId, { until: this.#options.clock.now() + REFUSED_PAUSE_MS, returns: 0 });
+  }
+
+  /** It is due as before: tries again at once, and ever more seldom when it keeps coming back. */
+  onReturned(flowRunId: string): void {
+    const { returns = 0 } = this.#pauses.get(flowRunId) ?? {};
+    const pauseMs = returns === 0 ? 0 : RETURNED_PAUSE_MS * 2 ** (returns - 1);
+    const until = this.#options.clock.now() + Math.min(pauseMs, MAX_RETURNED_PAUSE_MS);
+    this.#pauses.set(flowRunId, { until, returns: returns + 1 });
   }
 
   /** One poll. Returns after how many milliseconds to poll again when the ordinary interval is too long. */
@@ -57,25 +76,29 @@ export class Poller {
       { signal },
     );
     this.#lastPollAt = clock.now();
-    this.#forgetRefusals(now);
+    this.#forgetPauses(now);
     this.#hasLeftovers = false;
     let submitted = 0;
+    let againMs = this.#options.announcements.afterPoll(new Set(found.map((item) => item.flow_run.id)));
     for (const { flow_run: flowRun } of found) {
       if (signal.aborted) return undefined;
-      if (runs.has(flowRun.id) || this.#refusedUntil.has(flowRun.id)) continue;
-      if (!runs.submit(flowRun)) {
+      if (runs.has(flowRun.id)) continue;
+      const pauseMs = (this.#pauses.get(flowRun.id)?.until ?? 0) - now;
+      if (pauseMs > 0) {
+        againMs = Math.min(againMs ?? Infinity, pauseMs);
+      } else if (runs.submit(flowRun)) {
+        submitted += 1;
+      } else {
         this.#hasLeftovers = true;
         break;
       }
-      submitted += 1;
     }
-    const againMs = this.#options.announcements.afterPoll(new Set(found.map((item) => item.flow_run.id)));
     // A full page may hide more behind it.
     return found.length >= PAGE_SIZE && submitted > 0 && !this.#hasLeftovers ? 0 : againMs;
   }
 
-  #forgetRefusals(now: number): void {
-    for (const [flowRunId, until] of this.#refusedUntil)
-      if (until <= now) this.#refusedUntil.delete(flowRunId);
+  #forgetPauses(now: number): void {
+    for (const [flowRunId, { until }] of this.#pauses)
+      if (until + FORGET_MS <= now) this.#pauses.delete(flowRunId);
   }
 }

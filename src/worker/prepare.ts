@@ -6,14 +6,17 @@ import { submitting } from "./states.ts";
 import type { FlowRunLog } from "../log/flow-run-logs.ts";
 import type { SecretRegistry } from "../log/redactor.ts";
 import type { ReferenceLookups } from "../steps/types.ts";
-import type { Claim } from "./claim.ts";
+import type { Claim, Subject } from "./claim.ts";
 import type { RunControl } from "./control.ts";
 import type { Job } from "./job.ts";
 import type { RunRoom } from "./room.ts";
 import type { Workspace } from "./workspace.ts";
 
+// A server that does not answer must not keep the run waiting for its cosmetics.
+const ANNOUNCEMENT_MS = 5000;
+
 /** A claimed run whose job configuration is resolved and whose workspace exists. */
-export interface PreparedRun extends Claim {
+export interface PreparedRun extends Subject, Pick<Claim, "flowRun" | "record"> {
   readonly job: Job;
   readonly env: Readonly<Record<string, string>>;
   readonly workspace: Workspace;
@@ -31,14 +34,15 @@ export interface PreparedRun extends Claim {
 /** Resolves the job configuration (protocol §3) and opens the workspace. */
 export async function prepareRun(
   claim: Claim,
+  announced: Promise<void>,
   control: RunControl,
   secrets: SecretRegistry,
   room: RunRoom,
 ): Promise<PreparedRun> {
-  const { flowRun, flow, deployment, record } = claim;
+  const { flowRun, record } = claim;
   const log = room.runLogs.forRun(flowRun.id, "prefect.flow_runs.worker");
   log.info(`Worker '${room.workerName}' submitting flow run '${flowRun.id}'`);
-  const announced = announce(claim, room);
+  const { flow, deployment } = await claim.subject;
   const lookups = apiLookups(room.api, control.signal, (secret) => secrets.add(secret));
   const job = await resolveJob({
     workPool: room.workPool(),
@@ -51,9 +55,16 @@ export async function prepareRun(
   control.signal.throwIfAborted();
   const workspace = await room.workspaces.open(flowRun.id, job.workingDirectory, room.cwd);
   const outputFile = room.workspaces.outputFile(flowRun.id);
-  record.update({ outputFile, ...(workspace.isTemporary ? { workspace: workspace.directory } : {}) });
+  record.update({
+    outputFile,
+    isCommandRun: job.engine === "none",
+    ...(workspace.isTemporary ? { workspace: workspace.directory } : {}),
+  });
   return {
-    ...claim,
+    flowRun,
+    flow,
+    deployment,
+    record,
     job,
     env: runEnvironment({
       workerEnv: room.env,
@@ -75,13 +86,18 @@ export async function prepareRun(
   };
 }
 
-// Labels and the state "Submitting" are cosmetics: servers before 3.1.2 and 3.6.22 lack them (protocol §2.1, §11.6).
-async function announce(claim: Claim, room: RunRoom): Promise<void> {
-  const { flowRun } = claim;
+/**
+ * Says on the server that the run is being submitted. Labels and the state "Submitting" are cosmetics, which never fail and
+ * hardly delay a run: servers before 3.1.2 and 3.6.22 lack them (protocol §2.1, §11.6). Never rejects.
+ */
+export async function announceSubmission({ flowRun, record }: Claim, room: RunRoom): Promise<void> {
+  const { api, closing } = room;
   const pool = room.workPool();
-  await room.api.setFlowRunState(flowRun.id, submitting, { force: false, retries: 0 }).catch(() => undefined);
+  const options = { retries: 0, deadlineMs: ANNOUNCEMENT_MS, signal: closing };
+  const proposal = submitting(record.entry.transitionIds.submitting);
+  await api.setFlowRunState(flowRun.id, proposal, { force: false, ...options }).catch(() => undefined);
   // After the state, for at the same time a SQLite server answers 503 to one of them; labels may come late.
-  room.api
+  api
     .updateFlowRunLabels(flowRun.id, {
       "prefect.worker.name": room.workerName,
       "prefect.worker.type": pool.type,

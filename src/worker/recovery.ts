@@ -1,137 +1,176 @@
 import { readFileSync } from "node:fs";
 
-import { TERMINAL_STATES } from "../api/types.ts";
-import { OutputTail } from "./attempt.ts";
+import { coerceError } from "../errors.ts";
 import { RunControl } from "./control.ts";
 import { untilAnswered } from "./patience.ts";
+import { conclude } from "./report.ts";
 import { settleAttempt } from "./settle.ts";
 import { awaitingRetry } from "./states.ts";
 
 import type { FlowRun } from "../api/types.ts";
+import type { Infrastructure } from "../launcher/types.ts";
 import type { Attempt } from "./attempt.ts";
 import type { JournalEntry, JournalRecord } from "./journal.ts";
 import type { RunRoom } from "./room.ts";
-import type { RunEnd } from "./run.ts";
+import type { RunEnd, RunProgress } from "./run.ts";
 import type { Runs } from "./runs.ts";
+
+/** What settles one orphan needs. */
+interface Orphan {
+  readonly record: JournalRecord;
+  readonly entry: JournalEntry;
+  readonly control: RunControl;
+  readonly room: RunRoom;
+  readonly progress: Pick<RunProgress, "onStuck">;
+}
 
 /**
  * Settles what a worker that died left behind (protocol §7.4): a report that did not get through is delivered, a live
  * process is watched again, a dead one is judged by its run's state, and a claim that was never launched is handed back.
- * The runs are in hand from the first moment on, so that no poll submits them a second time.
+ * The runs are in hand from the first moment on, so that no poll submits them a second time. Returns their number.
  */
 export function recoverRuns(room: RunRoom, runs: Runs): number {
-  const records = room.journal.takeOrphans(room.api.apiUrl, room.workPoolName);
-  for (const record of records) {
-    const control = new RunControl();
+  const records = new Map<string, JournalRecord[]>();
+  for (const record of room.journal.takeOrphans(room.api.apiUrl, room.workPoolName)) {
     const { flowRunId } = record.entry;
-    runs.adopt({ id: flowRunId, name: flowRunId }, control, settleOrphan(record, control, room));
+    records.set(flowRunId, [...(records.get(flowRunId) ?? []), record]);
   }
-  return records.length;
+  for (const [flowRunId, ofRun] of records) {
+    const control = new RunControl();
+    runs.adopt({ id: flowRunId, name: flowRunId }, control, async (progress) => {
+      let end: RunEnd = { kind: "returned", reason: "nothing is known about it" };
+      // Two workers may have claimed it at once; the one that was refused has nothing to say.
+      for (const record of ofRun.toSorted(byPhase)) {
+        end = await settleOrphan({ record, entry: record.entry, control, room, progress });
+      }
+      return end;
+    });
+  }
+  return records.size;
 }
 
-async function settleOrphan(record: JournalRecord, control: RunControl, room: RunRoom): Promise<RunEnd> {
-  const { entry } = record;
-  const flowRun = await untilAnswered(
-    () => room.api.readFlowRun(entry.flowRunId, { signal: room.closing }),
-    room,
-  );
-  const end = await settleEntry(flowRun, record, control, room);
+function byPhase(a: JournalRecord, b: JournalRecord): number {
+  return Number(a.entry.phase !== "claimed") - Number(b.entry.phase !== "claimed");
+}
+
+async function settleOrphan(orphan: Orphan): Promise<RunEnd> {
+  const { record, entry, room } = orphan;
+  const end = await settleByPhase(orphan);
   record.remove();
   if (entry.workspace !== undefined && room.workspaces.owns(entry.workspace)) {
-    await room.workspaces.remove(entry.workspace);
+    await room.workspaces.remove(entry.workspace).catch((thrown: unknown) => {
+      room.logger.warn(
+        { flowRunId: entry.flowRunId, workspace: entry.workspace, err: coerceError(thrown) },
+        "A flow run's workspace could not be removed; housekeeping tries again",
+      );
+    });
   }
   return end;
 }
 
-async function settleEntry(
-  flowRun: FlowRun | null,
-  record: JournalRecord,
-  control: RunControl,
-  room: RunRoom,
-): Promise<RunEnd> {
-  const { entry } = record;
-  if (flowRun === null) return { kind: "ended", state: "Deleted" };
+async function settleByPhase(orphan: Orphan): Promise<RunEnd> {
+  const { entry, room, progress } = orphan;
+  const run = { flowRun: { id: entry.flowRunId }, record: orphan.record };
   switch (entry.phase) {
-    case "claiming":
-    case "claimed":
-      return await settleUnlaunched(flowRun, entry, room);
+    case "claimed": {
+      // Killed between the start of the process and the note of it.
+      const handle = room.launcher.find(entry.flowRunId);
+      return handle === null ? await settleUnlaunched(orphan) : await settleLaunched(orphan, handle);
+    }
     case "launched":
-      return await settleLaunched(flowRun, record, control, room);
-    case "reporting":
-      return await deliverReport(flowRun, entry, room);
+      return await settleLaunched(orphan, entry.handle ?? {});
+    case "reporting": {
+      const { report } = entry;
+      const judged = report?.judged === undefined ? undefined : { id: report.judged };
+      return await conclude(run, () => report ?? null, room, progress, judged);
+    }
   }
 }
 
-async function settleUnlaunched(flowRun: FlowRun, entry: JournalEntry, room: RunRoom): Promise<RunEnd> {
-  const { state } = flowRun;
-  const isOurClaim =
-    state?.type === "PENDING" &&
-    flowRun.infrastructure_pid === null &&
-    (entry.phase === "claimed" || state.state_details?.["transition_id"] === entry.transitionId);
-  if (!isOurClaim) return { kind: "refused", reason: `it is ${state?.name ?? "gone"}` };
-  const handedBack = awaitingRetry(room.clock.now(), "The worker ended before the flow run was started.");
-  const answer = await room.reporter.deliver(flowRun.id, handedBack, false);
-  return { kind: "ended", state: answer?.state?.name ?? "Deleted" };
+async function settleUnlaunched({ entry, record, room, progress }: Orphan): Promise<RunEnd> {
+  const read = (): Promise<FlowRun | null> => room.api.readFlowRun(entry.flowRunId, { signal: room.closing });
+  const flowRun = await untilAnswered(read, room, () => progress.onStuck());
+  const state = flowRun?.state;
+  const transitionId = state?.state_details?.["transition_id"];
+  const isOurs = Object.values(entry.transitionIds).some((id) => id === transitionId);
+  if (state === undefined || state === null || !isOurs || !["PENDING", "RUNNING"].includes(state.type)) {
+    return { kind: "returned", reason: `it is ${state?.name ?? "gone"}` };
+  }
+  const reason = "The worker ended before the flow run was started.";
+  const handedBack = { proposal: awaitingRetry(room.clock.now(), reason), force: false };
+  const run = { flowRun: { id: entry.flowRunId }, record };
+  const end = await conclude(run, () => handedBack, room, progress, state);
+  return end.kind === "ended" && end.state === handedBack.proposal.name ? { kind: "returned", reason } : end;
 }
 
-async function settleLaunched(
-  flowRun: FlowRun,
-  record: JournalRecord,
-  control: RunControl,
-  room: RunRoom,
-): Promise<RunEnd> {
-  const { entry } = record;
-  const outputFile = entry.outputFile ?? room.workspaces.outputFile(flowRun.id);
-  const tail = new OutputTail();
-  const onLine = (line: string): void => tail.add(room.redactor.redact(line));
-  const infrastructure = await room.launcher.adopt(entry.handle ?? {}, { outputFile, onLine });
-  const log = room.runLogs.forRun(flowRun.id, "prefect.flow_runs.worker");
-  if (infrastructure === null) {
-    for (const line of lastLines(outputFile)) onLine(line);
-  } else {
-    log.info(`Worker '${room.workerName}' watches flow run '${flowRun.name}' again`);
+async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"]["handle"]): Promise<RunEnd> {
+  const { record, entry, control, room, progress } = orphan;
+  const { flowRunId } = entry;
+  const outputFile = entry.outputFile ?? room.workspaces.outputFile(flowRunId);
+  const isCommandRun = entry.isCommandRun === true;
+  const infrastructure = await room.launcher.adopt(handle, {
+    outputFile,
+    ...(isCommandRun ? { onLine: shipping(flowRunId, room) } : {}),
+  });
+  const log = room.runLogs.forRun(flowRunId, "prefect.flow_runs.worker");
+  if (infrastructure !== null) {
+    log.info(`Worker '${room.workerName}' watches the process of flow run '${flowRunId}' again`);
     control.attach(infrastructure);
   }
   const attempt: Attempt = {
-    flowRun,
+    flowRun: { id: flowRunId, name: flowRunId },
     flow: null,
     deployment: null,
     record,
-    infrastructure: infrastructure ?? goneInfrastructure(entry),
+    infrastructure: infrastructure ?? goneInfrastructure(handle),
     exited: infrastructure?.exited ?? Promise.resolve(room.launcher.endOf({ outputFile })),
     control,
     log,
-    kind: entry.isCommandRun === true ? "command" : "engine",
-    outputTail: () => tail.lines,
+    kind: isCommandRun ? "command" : "engine",
+    outputTail: () => lastLines(outputFile).map((line) => room.redactor.redact(line)),
   };
-  return await settleAttempt(attempt, await attempt.exited, room);
+  return await settleAttempt(attempt, await attempt.exited, room, progress);
 }
 
-async function deliverReport(flowRun: FlowRun, entry: JournalEntry, room: RunRoom): Promise<RunEnd> {
-  const { report } = entry;
-  const isConcluded = flowRun.state !== null && TERMINAL_STATES.has(flowRun.state.type);
-  if (report === undefined || (isConcluded && !report.force)) {
-    return { kind: "ended", state: flowRun.state?.name ?? "Unknown" };
-  }
-  const answer = await room.reporter.deliver(flowRun.id, report.proposal, report.force);
-  return { kind: "ended", state: answer?.state?.name ?? "Deleted" };
+/** What a command writes from now on goes to its logs; what it wrote while nobody watched stands in its file only. */
+function shipping(flowRunId: string, room: RunRoom): (line: string, stream: "stdout" | "stderr") => void {
+  const log = room.runLogs.forRun(flowRunId, "prefect.flow_runs");
+  return (line, stream) => {
+    const text = room.redactor.redact(line);
+    if (stream === "stderr") log.warn(text);
+    else log.info(text);
+  };
 }
 
-function goneInfrastructure(entry: JournalEntry): Attempt["infrastructure"] {
+function goneInfrastructure(handle: Infrastructure["handle"]): Infrastructure {
   const result = { kind: "gone" } as const;
   return {
-    identifier: String(entry.handle?.["pid"] ?? ""),
-    handle: entry.handle ?? {},
+    identifier: String(handle["pid"] ?? ""),
+    handle,
     ready: Promise.resolve(),
     exited: Promise.resolve(result),
     stop: () => Promise.resolve({ result, acknowledged: false }),
   };
 }
 
-function lastLines(file: string): string[] {
+const LAST_BYTES = 4096;
+const LAST_LINES = 5;
+
+/** The programs of command runs have their stderr in a file of its own; last words mostly stand there. */
+function lastLines(outputFile: string): string[] {
+  for (const file of [`${outputFile}.err`, outputFile]) {
+    const lines = readLastBytes(file)
+      .split("\n")
+      .filter((line) => line.trim() !== "");
+    if (lines.length > 0) return lines.slice(-LAST_LINES);
+  }
+  return [];
+}
+
+function readLastBytes(file: string): string {
   try {
-    return readFileSync(file, "utf8").slice(-4096).split("\n").slice(-6);
+    return readFileSync(file).subarray(-LAST_BYTES).toString();
   } catch {
-    return []; // swept already
+    return ""; // not there, or swept already
   }
 }

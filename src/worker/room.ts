@@ -7,7 +7,6 @@ import type { WorkPool } from "../api/types.ts";
 import type { WorkerEvents } from "./events.ts";
 import type { Journal } from "./journal.ts";
 import type { WorkerApi } from "./ports.ts";
-import type { Reporter } from "./reporter.ts";
 import type { Workspaces } from "./workspace.ts";
 
 /** Everything that the life of a run needs around it; one for all runs of a worker. */
@@ -19,7 +18,6 @@ export interface RunRoom {
   readonly runLogs: FlowRunLogShipper;
   readonly launcher: Launcher;
   readonly journal: Journal;
-  readonly reporter: Reporter;
   readonly workspaces: Workspaces;
   readonly events: WorkerEvents;
   readonly workerName: string;

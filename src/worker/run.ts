@@ -1,9 +1,10 @@
 import { coerceError } from "../errors.ts";
 import { claimRun } from "./claim.ts";
 import { runCommand } from "./command-run.ts";
+import { RunReturned } from "./control.ts";
 import { launchEngine } from "./engine-run.ts";
 import { pullCode } from "./pull.ts";
-import { prepareRun } from "./prepare.ts";
+import { announceSubmission, prepareRun } from "./prepare.ts";
 import { settleAttempt, settleFailure } from "./settle.ts";
 
 import type { FlowRun } from "../api/types.ts";
@@ -14,48 +15,84 @@ import type { Timings } from "./timings.ts";
 
 /** How the worker's part of a flow run ended. `state` is the run's last state as far as it is known. */
 export type RunEnd =
+  /** The server or another worker has it. */
   | { readonly kind: "refused"; readonly reason: string }
+  /** It waits for a worker as before. */
+  | { readonly kind: "returned"; readonly reason: string }
   | { readonly kind: "ended"; readonly state: string; readonly message?: string | undefined };
+
+/** What a run tells those who gave it its slots. */
+export interface RunProgress {
+  /** Its process works on its own: it does not count as starting any longer. */
+  readonly onStarted: () => void;
+  /** The API does not take what must be said about it: its slot may serve others while it keeps trying. */
+  readonly onStuck: () => void;
+}
 
 /**
  * The life of a flow run: claim → resolve → pull → launch → watch → report.
  *
  * Rejects only when the final state could not be delivered before the worker had to go; the journal entry then stays for
- * the next start. `onStarted` is called once the process works on its own. Everything else, be it a bad template or a deleted run, ends in a {@link RunEnd}.
+ * the next start. Everything else, be it a bad template or a deleted run, ends in a {@link RunEnd}.
  */
 export async function executeFlowRun(
   flowRun: FlowRun,
   control: RunControl,
   timings: Timings,
   room: RunRoom,
-  onStarted: () => void,
+  slots: RunProgress,
 ): Promise<RunEnd> {
-  const claim = await claimRun(flowRun, room);
-  if (claim.kind === "refused") return claim;
+  let isStuck = false;
+  const progress: RunProgress = {
+    ...slots,
+    onStuck() {
+      isStuck = true;
+      slots.onStuck();
+    },
+  };
+  const outcome = await claimRun(flowRun, room, progress);
+  if (outcome.kind !== "claimed") return outcome;
+  const { claim } = outcome;
 
+  const announced = announceSubmission(claim, room);
   const secrets = room.redactor.scope();
   let run: PreparedRun | undefined;
   try {
+    if (isStuck) throw new RunReturned("The worker learned too late that it had claimed the flow run.");
     timings.enter("resolve");
-    run = await prepareRun(claim, control, secrets, room);
+    run = await prepareRun(claim, announced, control, secrets, room);
 
     timings.enter("pull");
     const code = await pullCode(run, room);
 
     timings.enter("launch");
     const attempt =
-      run.job.engine === "none" ? await runCommand(run, code, room) : await launchEngine(run, code, room);
+      run.job.engine === "none"
+        ? await runCommand(run, code, room, progress)
+        : await launchEngine(run, code, room);
 
     timings.enter("run");
-    void attempt.infrastructure.ready.then(onStarted);
+    void attempt.infrastructure.ready.then(progress.onStarted);
     const result = await attempt.exited;
 
     timings.enter("report");
-    return await settleAttempt(attempt, result, room);
+    return await settleAttempt(attempt, result, room, progress);
   } catch (thrown) {
-    return await settleFailure(coerceError(thrown), claim, control, timings, room);
+    await announced; // it must not overtake the report
+    return await settleFailure(coerceError(thrown), claim, control, timings, room, progress);
   } finally {
-    await run?.workspace.remove();
+    await removeWorkspace(run, room);
     secrets.release();
+  }
+}
+
+async function removeWorkspace(run: PreparedRun | undefined, room: RunRoom): Promise<void> {
+  try {
+    await run?.workspace.remove();
+  } catch (err) {
+    room.logger.warn(
+      { flowRunId: run?.flowRun.id, workspace: run?.workspace.directory, err },
+      "A flow run's workspace could not be removed; housekeeping tries again",
+    );
   }
 }

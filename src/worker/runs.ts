@@ -5,9 +5,10 @@ import { executeFlowRun } from "./run.ts";
 import { Timings } from "./timings.ts";
 
 import type { FlowRun } from "../api/types.ts";
+import type { Slot } from "./capacity.ts";
 import type { StopReason } from "./control.ts";
 import type { RunRoom } from "./room.ts";
-import type { RunEnd } from "./run.ts";
+import type { RunEnd, RunProgress } from "./run.ts";
 
 export interface RunsOptions {
   readonly room: RunRoom;
@@ -15,9 +16,12 @@ export interface RunsOptions {
   readonly limit: number | null;
   /** How many may be on their way to a running engine at once. */
   readonly startLimit: number;
-  /** Called whenever a slot became free or a run ended. */
+  /** Called whenever a slot became free. */
   readonly onChange: () => void;
-  readonly onRefused: (flowRun: FlowRun) => void;
+  /** The server did not want it to start now. */
+  readonly onRefused: (flowRunId: string) => void;
+  /** It waits for a worker again, or still. */
+  readonly onReturned: (flowRunId: string) => void;
 }
 
 interface RunInHand {
@@ -65,21 +69,24 @@ export class Runs {
     const { room } = this.#options;
     const control = new RunControl();
     const timings = new Timings(room.clock);
-    const life = executeFlowRun(flowRun, control, timings, room, () => {
-      startSlot.release();
-      this.#changed();
+    const life = executeFlowRun(flowRun, control, timings, room, {
+      onStarted: () => this.#release(startSlot),
+      onStuck: () => this.#release(startSlot, slot),
     });
-    this.#hold(flowRun, control, timings, life, () => {
-      startSlot.release();
-      slot.release();
-    });
+    this.#hold(flowRun, control, timings, life, [startSlot, slot]);
     return true;
   }
 
   /** Takes a run of an earlier worker in hand; it counts against the limit, but is never refused. */
-  adopt(flowRun: Pick<FlowRun, "id" | "name">, control: RunControl, life: Promise<RunEnd>): void {
+  adopt(
+    flowRun: Pick<FlowRun, "id" | "name">,
+    control: RunControl,
+    live: (progress: Pick<RunProgress, "onStuck">) => Promise<RunEnd>,
+  ): void {
     const slot = this.#capacity.tryAcquire();
-    this.#hold(flowRun, control, null, life, () => slot?.release());
+    const slots = slot === null ? [] : [slot];
+    const life = live({ onStuck: () => this.#release(...slots) });
+    this.#hold(flowRun, control, null, life, slots);
   }
 
   /** False when there is nothing to do: the run is not in hand, or it is being stopped for this reason already. */
@@ -94,8 +101,8 @@ export class Runs {
     for (const { control } of this.#inHand.values()) control.stop(reason, { graceMs });
   }
 
-  /** Resolves when the next run ends or has started, whichever comes first. */
-  next(): Promise<void> {
+  /** Resolves when the next run gives a slot back. */
+  nextRelease(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
@@ -109,17 +116,20 @@ export class Runs {
     control: RunControl,
     timings: Timings | null,
     life: Promise<RunEnd>,
-    release: () => void,
+    slots: readonly Slot[],
   ): void {
-    const done = this.#watch(flowRun, timings, life).finally(() => {
-      release();
+    const done = this.#watch(flowRun, timings, life).then((end) => {
       this.#inHand.delete(flowRun.id);
-      this.#changed();
+      this.#release(...slots);
+      // Now that it is not in hand any more, a poll may show it again.
+      if (end?.kind === "refused") this.#options.onRefused(flowRun.id);
+      if (end?.kind === "returned") this.#options.onReturned(flowRun.id);
     });
     this.#inHand.set(flowRun.id, { flowRun, control, timings, done });
   }
 
-  #changed(): void {
+  #release(...slots: readonly Slot[]): void {
+    for (const slot of slots) slot.release();
     for (const resolve of this.#waiting.splice(0)) resolve();
     this.#options.onChange();
   }
@@ -129,15 +139,14 @@ export class Runs {
     flowRun: Pick<FlowRun, "id" | "name">,
     timings: Timings | null,
     life: Promise<RunEnd>,
-  ): Promise<void> {
+  ): Promise<RunEnd | null> {
     const { room } = this.#options;
     const logger = room.logger.child({ flowRunId: flowRun.id });
     try {
       const end = await life;
-      if (end.kind === "refused") {
+      if (end.kind !== "ended") {
         logger.info(`Flow run '${flowRun.name}' was not started: ${end.reason}`);
-        this.#options.onRefused(flowRun as FlowRun);
-        return;
+        return end;
       }
       const times = timings === null ? "adopted" : timings.text();
       const data = { state: end.state, ...(timings === null ? {} : { phases: timings.milliseconds() }) };
@@ -149,11 +158,13 @@ export class Runs {
       } else {
         logger.info(data, `Flow run '${flowRun.name}' ended as ${end.state} (${times})`);
       }
+      return end;
     } catch (thrown) {
       logger.error(
         { err: coerceError(thrown) },
         "The end of a flow run could not be reported; the next start of the worker does it",
       );
+      return null;
     }
   }
 }

@@ -2,8 +2,10 @@ import { WorkerError } from "../errors.ts";
 import { TERMINAL_STATES } from "../api/types.ts";
 import { explainExit } from "../launcher/exit-explanations.ts";
 import { StepError } from "../steps/errors.ts";
-import { RunStopped } from "./control.ts";
-import { untilAnswered } from "./patience.ts";
+import { DeploymentGone } from "./claim.ts";
+import { RunReturned, RunStopped } from "./control.ts";
+import { isApiAway } from "./patience.ts";
+import { conclude } from "./report.ts";
 import {
   CANCELLED_BEFORE_START,
   CANCELLED_BY_USER,
@@ -15,33 +17,32 @@ import {
   submissionFailed,
 } from "./states.ts";
 
-import type { FlowRun, State, StateProposal } from "../api/types.ts";
+import type { State } from "../api/types.ts";
 import type { LaunchResult } from "../launcher/types.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Claim } from "./claim.ts";
 import type { RunControl, StopReason } from "./control.ts";
+import type { Verdict } from "./report.ts";
 import type { RunRoom } from "./room.ts";
-import type { RunEnd } from "./run.ts";
+import type { RunEnd, RunProgress } from "./run.ts";
 import type { Timings } from "./timings.ts";
-
-interface Verdict {
-  readonly proposal: StateProposal;
-  /** Only CANCELLED is forced: the server protects what the engine itself reported (protocol §11.2). */
-  readonly force: boolean;
-}
 
 /**
  * Concludes a run whose process has ended. The run's own state judges, not the exit code (protocol §11.1): what the engine
  * reported stays; what it left open is concluded here.
  */
-export async function settleAttempt(attempt: Attempt, result: LaunchResult, room: RunRoom): Promise<RunEnd> {
-  const { flowRun, record, control } = attempt;
+export async function settleAttempt(
+  attempt: Attempt,
+  result: LaunchResult,
+  room: RunRoom,
+  progress: Pick<RunProgress, "onStuck">,
+): Promise<RunEnd> {
+  const { record, control } = attempt;
   logExit(attempt, result);
-  const state = await currentState(flowRun.id, room);
   const acknowledged = (await control.stopped)?.acknowledged ?? false;
-  const verdict =
-    state === null ? null : judge({ attempt, result, state, acknowledged, now: room.clock.now() });
-  const end = await conclude(attempt, state, verdict, room);
+  const decide = (state: State): Verdict | null =>
+    judge({ attempt, result, state, acknowledged, now: room.clock.now() });
+  const end = await conclude(attempt, decide, room, progress);
   room.events.executed(attempt, result);
   if (control.reason === "cancel" && end.kind === "ended" && end.state === "Cancelled")
     room.events.cancelled(attempt);
@@ -56,39 +57,50 @@ export async function settleFailure(
   control: RunControl,
   timings: Timings,
   room: RunRoom,
+  progress: Pick<RunProgress, "onStuck">,
 ): Promise<RunEnd> {
   const { flowRun, record } = claim;
-  const log = room.runLogs.forRun(flowRun.id, "prefect.flow_runs.worker");
   const { phase } = timings;
   timings.enter("report");
   const stop = control.reason ?? (error instanceof RunStopped ? error.reason : undefined);
-  const state = await currentState(flowRun.id, room);
-  const verdict =
-    state === null
-      ? null
-      : stop === undefined
-        ? failureVerdict(error)
-        : stoppedVerdict(stop, room.clock.now());
-  if (stop === undefined && state !== null) {
-    const text = room.redactor.redact(describe(error));
-    log.error(`Flow run '${flowRun.name}' could not be started (${phase}): ${text}`);
-    room.logger.debug({ flowRunId: flowRun.id, phase, err: error }, "A flow run could not be started");
-  }
-  const end = await conclude(claim, state, verdict, room);
+  const verdict = failureVerdict(error, stop, room.clock.now());
+  let hasLogged = false;
+  const decide = (state: State): Verdict | null => {
+    if (TERMINAL_STATES.has(state.type)) return null;
+    // Whoever cancels a run that fails at the same time gets what he wants.
+    if (state.type === "CANCELLING") return { proposal: cancelled(CANCELLED_BEFORE_START), force: true };
+    if (verdict.proposal.type === "CRASHED" && !hasLogged) {
+      hasLogged = true;
+      const text = room.redactor.redact(describe(error));
+      const log = room.runLogs.forRun(flowRun.id, "prefect.flow_runs.worker");
+      log.error(`Flow run '${flowRun.name}' could not be started (${phase}): ${text}`);
+      room.logger.debug({ flowRunId: flowRun.id, phase, err: error }, "A flow run could not be started");
+    }
+    return verdict;
+  };
+  const end = await conclude(claim, decide, room, progress);
   record.remove();
-  return end;
+  const isReturned = stop === undefined && end.kind === "ended" && end.state === verdict.proposal.name;
+  return isReturned && verdict.proposal.type === "SCHEDULED"
+    ? { kind: "returned", reason: error.message }
+    : end;
 }
 
-function failureVerdict(error: Error): Verdict {
+// Nothing has started yet, so a run that can't go on here, for no fault of its own, is as good as new for the next worker.
+function failureVerdict(error: Error, stop: StopReason | undefined, now: number): Verdict {
+  if (stop === "cancel") return { proposal: cancelled(CANCELLED_BEFORE_START), force: true };
+  if (stop !== undefined) {
+    const message = "The worker stopped before the flow run was started.";
+    return { proposal: awaitingRetry(now, message), force: false };
+  }
+  if (error instanceof DeploymentGone) return { proposal: cancelled(error.message), force: true };
+  if (error instanceof RunReturned) return { proposal: awaitingRetry(now, error.message), force: false };
+  if (isApiAway(error)) {
+    const message = `The worker lost the Prefect API before the flow run was started: ${error.message}`;
+    return { proposal: awaitingRetry(now, message), force: false };
+  }
   const message = error instanceof StepError ? describe(error) : submissionFailed(error);
   return { proposal: crashed(message), force: false };
-}
-
-// Nothing has started yet, so a run that must leave this worker is as good as new for the next.
-function stoppedVerdict(reason: StopReason, now: number): Verdict {
-  return reason === "cancel"
-    ? { proposal: cancelled(CANCELLED_BEFORE_START), force: true }
-    : { proposal: awaitingRetry(now, "The worker stopped before the flow run was started."), force: false };
 }
 
 interface JudgeInputs {
@@ -109,7 +121,9 @@ export function judge({ attempt, result, state, acknowledged, now }: JudgeInputs
     return { proposal: cancelled(CANCELLED_BY_USER), force: true };
   }
   if (TERMINAL_STATES.has(state.type)) return null;
-  const hasEndedByItself = result.kind === "exited" && (reason === undefined || attempt.kind === "command");
+  // A program that ends with 0 when asked to has done what it wanted; it is the only one whose word counts.
+  const isDone = attempt.kind === "command" && result.kind === "exited" && result.code === 0;
+  const hasEndedByItself = result.kind === "exited" && (reason === undefined || isDone);
   if (hasEndedByItself) return exitVerdict(attempt, result.code, result, state);
   // An engine that never reported RUNNING has not begun with the flow: as good as new for the next worker.
   const canBeHandedBack =
@@ -164,34 +178,6 @@ function logExit(attempt: Attempt, result: LaunchResult): void {
   attempt.log[level](
     `Process for flow run '${attempt.flowRun.name}' exited with status code: ${code}; ${explanation}`,
   );
-}
-
-async function conclude(
-  run: Pick<Claim, "record"> & { readonly flowRun: Pick<FlowRun, "id"> },
-  state: State | null,
-  verdict: Verdict | null,
-  room: RunRoom,
-): Promise<RunEnd> {
-  if (state === null) return { kind: "ended", state: "Deleted" };
-  const isConcluded = verdict === null || (TERMINAL_STATES.has(state.type) && !verdict.force);
-  if (isConcluded) return { kind: "ended", state: state.name, message: state.message ?? undefined };
-  const message = verdict.proposal.message;
-  const proposal = {
-    ...verdict.proposal,
-    ...(message === undefined ? {} : { message: room.redactor.redact(message) }),
-  };
-  run.record.update({ phase: "reporting", report: { proposal, force: verdict.force } });
-  const answer = await room.reporter.deliver(run.flowRun.id, proposal, verdict.force);
-  const final = answer?.state ?? null;
-  return final === null
-    ? { kind: "ended", state: "Deleted" }
-    : { kind: "ended", state: final.name, message: final.message ?? undefined };
-}
-
-/** Null when the run was deleted. Waits for the API as long as the worker does. */
-async function currentState(flowRunId: string, room: RunRoom): Promise<State | null> {
-  const run = await untilAnswered(() => room.api.readFlowRun(flowRunId, { signal: room.closing }), room);
-  return run === null ? null : (run.state ?? { type: "PENDING", name: "Pending" });
 }
 
 function describe(error: Error): string {

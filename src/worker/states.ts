@@ -1,4 +1,4 @@
-import type { FlowRun, StateProposal } from "../api/types.ts";
+import type { StateProposal } from "../api/types.ts";
 import type { JsonObject } from "../json/value.ts";
 
 // The texts are those of Prefect's own workers (prefect/workers/base.py, prefect/workers/process.py) wherever it has one.
@@ -8,9 +8,14 @@ export function pending(transitionId: string): StateProposal {
   return { type: "PENDING", name: "Pending", state_details: { transition_id: transitionId } };
 }
 
-export const submitting: StateProposal = { type: "PENDING", name: "Submitting" };
+export function submitting(transitionId: string): StateProposal {
+  return { type: "PENDING", name: "Submitting", state_details: { transition_id: transitionId } };
+}
 
-export const running: StateProposal = { type: "RUNNING", name: "Running" };
+/** With its `transitionId` a repetition is known to the server, and its state to us. */
+export function running(transitionId: string): StateProposal {
+  return { type: "RUNNING", name: "Running", state_details: { transition_id: transitionId } };
+}
 
 export function completed(message: string): StateProposal {
   return { type: "COMPLETED", name: "Completed", message };
@@ -36,10 +41,6 @@ export function awaitingRetry(now: number, message: string): StateProposal {
 
 export const CANCELLED_BY_USER = "Flow run was cancelled successfully.";
 export const CANCELLED_BEFORE_START = "Flow run was cancelled before execution started.";
-
-export function deploymentGone(run: FlowRun): string {
-  return `Deployment ${run.deployment_id ?? ""} no longer exists, so this flow run cannot be executed.`;
-}
 
 export function submissionFailed(error: Error): string {
   return `Failed to submit flow run to infrastructure: ${error.name}: ${error.message}`;

@@ -94,7 +94,11 @@ export class Worker {
       limit: settings.limit,
       startLimit: settings.startLimit,
       onChange: () => this.#onRunsChanged(),
-      onRefused: (flowRun) => this.#poller.refused(flowRun),
+      onRefused: (flowRunId) => this.#poller.onRefused(flowRunId),
+      onReturned: (flowRunId) => {
+        this.#poller.onReturned(flowRunId);
+        this.#pollLoop?.nudge();
+      },
     });
     this.#poller = new Poller({
       api: this.#room.api,
@@ -276,12 +280,14 @@ export class Worker {
   }
 
   async #pollOnce(): Promise<void> {
-    await this.#poller.poll(this.#stopping.signal);
-    while (this.#poller.hasLeftovers && !this.#stopping.signal.aborted) {
-      await this.#runs.next();
-      await this.#poller.poll(this.#stopping.signal);
+    const { signal } = this.#stopping;
+    for (;;) {
+      const released = this.#runs.nextRelease(); // before the poll, or one during it would be missed
+      await this.#poller.poll(signal);
+      if (!this.#poller.hasLeftovers || signal.aborted) break;
+      await Promise.race([released, aborted(signal)]);
     }
-    await Promise.race([this.#runs.idle(), aborted(this.#stopping.signal)]);
+    await Promise.race([this.#runs.idle(), aborted(signal)]);
   }
 
   async #drain(): Promise<void> {

@@ -11,7 +11,14 @@ import { canRecordStatus, readStatusFile, recordingStatus, statusFileOf } from "
 import { launchError, outputFileError } from "./launch-errors.ts";
 import { watchForOom } from "./oom.ts";
 import { OutputTail } from "./output-tail.ts";
-import { isAlive, readBootId, readStat } from "../../lifecycle/proc.ts";
+import {
+  hasVariable,
+  isAlive,
+  listProcesses,
+  readBootId,
+  readStat,
+  readVariable,
+} from "../../lifecycle/proc.ts";
 import { ProcessTree } from "./process-tree.ts";
 
 import type { ChildProcess } from "node:child_process";
@@ -63,6 +70,10 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
     return tails;
   }
 
+  function handleOf({ pid, startTicks }: ProcessIdentity, attempt: string): Infrastructure["handle"] {
+    return { kind: "process", pid, startTicks, bootId, attempt };
+  }
+
   function createAttempt(
     leader: ProcessIdentity,
     marker: string,
@@ -71,7 +82,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
     return new Attempt({
       ...parts,
       leader,
-      handle: { kind: "process", pid: leader.pid, startTicks: leader.startTicks, bootId, attempt: marker },
+      handle: handleOf(leader, marker),
       tree: treeOf(leader, marker),
       clock,
       logger,
@@ -127,6 +138,15 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
         const rest = { control: undefined, oom: undefined, isEngine: false };
         return createAttempt(leader, attempt, { ended, tails, ...rest });
       });
+    },
+
+    find(flowRunId) {
+      for (const { pid, session, startTicks } of listProcesses()) {
+        if (pid !== session || !hasVariable(pid, `PREFECT__FLOW_RUN_ID=${flowRunId}`)) continue;
+        const attempt = readVariable(pid, ATTEMPT_VARIABLE);
+        if (attempt !== undefined) return handleOf({ pid, startTicks }, attempt);
+      }
+      return null;
     },
 
     endOf({ outputFile }) {

@@ -17,6 +17,8 @@ export interface PartialFile {
   discard(): Promise<void>;
 }
 
+const SLOW_CREATE_MS = 0.3;
+const FILES_IN_POOL = 50;
 const CREATE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
 
 /**
@@ -47,6 +49,8 @@ export function relativePathOf(key: string, prefix: string): string {
 export class TargetDirectory {
   /** Absolute, without symbolic links. */
   readonly root: string;
+  /** So many files to come are made in the thread pool. */
+  #filesInPool = 0;
   readonly #made = new Map<string, Promise<void>>();
 
   private constructor(root: string) {
@@ -64,7 +68,7 @@ export class TargetDirectory {
   async writeFile(path: string, content: Buffer): Promise<void> {
     const place = await this.#place(path);
     try {
-      await writeNewFile(place, content);
+      fillNewFile(await this.#create(place), place, content);
     } catch (thrown) {
       if (codeOf(thrown) !== "EEXIST") throw inWords(thrown, path);
       const file = await this.openPartial(path);
@@ -84,6 +88,21 @@ export class TargetDirectory {
       throw inWords(thrown, path);
     });
     return createPartialFile(handle, partial, place, path);
+  }
+
+  /**
+   * A hop to the thread pool costs ten times as much as making a small file, so that is done at once; but where the disk is
+   * slow (a network file system, a busy machine) the pool does it, and the worker goes on with its other runs.
+   */
+  async #create(place: string): Promise<number> {
+    if (this.#filesInPool > 0) {
+      this.#filesInPool -= 1;
+      return await createInPool(place);
+    }
+    const startedMs = performance.now();
+    const fd = fs.openSync(place, CREATE, 0o666);
+    if (performance.now() - startedMs > SLOW_CREATE_MS) this.#filesInPool = FILES_IN_POOL;
+    return fd;
   }
 
   /** Makes the file's directory; returns the file's absolute path. */
@@ -160,28 +179,23 @@ function createPartialFile(handle: FileHandle, partial: string, place: string, p
   };
 }
 
-/**
- * Creates the file in the thread pool, since that is what may take long, and writes it at once: a hop to the pool costs ten
- * times as much as a small write, which goes into memory only. Leaves no partial file.
- */
-function writeNewFile(place: string, content: Buffer): Promise<void> {
+/** Writes a file that was just created. Leaves no partial file. */
+function fillNewFile(fd: number, place: string, content: Buffer): void {
+  try {
+    try {
+      for (let offset = 0; offset < content.length;) offset += fs.writeSync(fd, content, offset);
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch (thrown) {
+    fs.unlinkSync(place);
+    throw thrown;
+  }
+}
+
+function createInPool(place: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    fs.open(place, CREATE, 0o666, (error, fd) => {
-      if (error !== null) {
-        reject(error);
-        return;
-      }
-      try {
-        try {
-          for (let offset = 0; offset < content.length;) offset += fs.writeSync(fd, content, offset);
-        } finally {
-          fs.closeSync(fd);
-        }
-        resolve();
-      } catch (thrown) {
-        fs.unlink(place, () => reject(thrown));
-      }
-    });
+    fs.open(place, CREATE, 0o666, (error, fd) => (error === null ? resolve(fd) : reject(error)));
   });
 }
 

@@ -61,8 +61,9 @@ export function createDispatchers(
       proxy: null,
       proxyUserInfo: null,
       async close() {
+        const destroyed = agent.destroy();
         dialler.hangUp();
-        await agent.destroy();
+        await destroyed;
       },
     };
   }
@@ -97,24 +98,26 @@ export function createDispatchers(
 
 interface Dialler {
   readonly connect: buildConnector.connector;
-  /** Ends the connections that are still being made, which a destroyed agent leaves behind. */
+  /**
+   * Ends what a destroyed agent leaves behind: connections that are still being made, and those of a pool that it had dropped
+   * as unused while a request was on its way to it.
+   */
   hangUp(): void;
 }
 
 function createDialler(settings: buildConnector.BuildOptions): Dialler {
   const dial = buildConnector(settings);
-  const dialling = new Set<Socket>();
+  const sockets = new Set<Socket>();
   return {
     connect(target, callback) {
       // The socket is returned, whatever undici's types say.
-      const socket: unknown = dial(target, (...result) => {
-        if (socket instanceof Socket) dialling.delete(socket);
-        callback(...result);
-      });
-      if (socket instanceof Socket) dialling.add(socket);
+      const socket: unknown = dial(target, callback);
+      if (!(socket instanceof Socket)) return;
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
     },
     hangUp() {
-      for (const socket of dialling) socket.destroy();
+      for (const socket of sockets) socket.destroy();
     },
   };
 }

@@ -43,7 +43,9 @@ export class WorkerEvents {
     this.#startedId = this.#emit("prefect.worker.started", this.#worker(), this.#pool(), {});
   }
 
+  /** Says nothing of a worker that has never started. */
   stopped(): void {
+    if (this.#startedId === null) return;
     this.#emit("prefect.worker.stopped", this.#worker(), this.#pool(), {}, this.#startedId);
   }
 

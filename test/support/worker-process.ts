@@ -8,7 +8,7 @@ import { TestProcess } from "./test-process.ts";
 import type { PrefectMajor } from "./prefect-server.ts";
 import type { RunningProcess } from "./proc.ts";
 
-const bundle = fileURLToPath(new URL("../../dist/lighterman.js", import.meta.url));
+export const workerBundle = fileURLToPath(new URL("../../dist/lighterman.js", import.meta.url));
 
 export interface WorkerOptions {
   readonly apiUrl: string;
@@ -113,7 +113,7 @@ function start(
 /** Our worker, from the bundle. Await using it: the end of the block stops it and sweeps its home. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const python = options.python ?? prefectProgram(options.major ?? 3, "python");
-  return start(options.home ?? (await WorkerHome.create()), [process.execPath, bundle], {
+  return start(options.home ?? (await WorkerHome.create()), [process.execPath, workerBundle], {
     ...options,
     args: ["--python", python, ...(options.args ?? [])],
   });
@@ -134,7 +134,7 @@ export async function runCommand(
   } = {},
 ): Promise<{ readonly code: number | null; readonly output: string; readonly lines: readonly string[] }> {
   await using home = await WorkerHome.create();
-  await using child = new TestProcess(process.execPath, [bundle, ...args], {
+  await using child = new TestProcess(process.execPath, [workerBundle, ...args], {
     name: `lighterman ${args.join(" ")}`,
     cwd: options.cwd ?? home.path,
     env: {

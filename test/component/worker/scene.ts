@@ -18,7 +18,7 @@ export const POOL = "pool";
 export const PROGRAMS = fileURLToPath(new URL("programs", import.meta.url));
 
 /** Quick where Prefect is leisurely, and polling often enough that nothing waits for it. */
-const QUICK = {
+export const QUICK = {
   PREFECT_LOGGING_TO_API_BATCH_INTERVAL: "0.05",
   PREFECT_CLIENT_MAX_RETRIES: "0",
   PREFECT_WORKER_QUERY_SECONDS: "1",

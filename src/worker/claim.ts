@@ -23,7 +23,12 @@ export interface Subject {
 }
 
 export type ClaimOutcome =
-  | { readonly kind: "claimed"; readonly claim: Claim }
+  | {
+      readonly kind: "claimed";
+      readonly claim: Claim;
+      /** Somebody cancelled it before we knew that it was ours. */
+      readonly isCancelled: boolean;
+    }
   /** The server or another worker has it; nothing to do. */
   | { readonly kind: "refused"; readonly reason: string }
   /** It could not be claimed, and waits for a worker as before. */
@@ -49,7 +54,9 @@ export async function claimRun(
   const subject = readSubject(flowRun, room);
   subject.catch(() => undefined); // awaited later, unless the claim is refused
   const outcome = await propose(flowRun.id, record.entry.transitionIds.claim, room, progress);
-  if (outcome === null) return { kind: "claimed", claim: { flowRun, record, subject } };
+  if (outcome === "claimed" || outcome === "cancelled") {
+    return { kind: "claimed", claim: { flowRun, record, subject }, isCancelled: outcome === "cancelled" };
+  }
   record.remove();
   return outcome;
 }
@@ -83,28 +90,35 @@ async function readSubject(flowRun: FlowRun, { api, closing }: RunRoom): Promise
   return { deployment, flow };
 }
 
-/** Null when the run is ours now. */
 async function propose(
   flowRunId: string,
   transitionId: string,
   room: RunRoom,
   progress: Pick<RunProgress, "onStuck">,
-): Promise<Exclude<ClaimOutcome, { kind: "claimed" }> | null> {
+): Promise<Exclude<ClaimOutcome, { kind: "claimed" }> | "claimed" | "cancelled"> {
   const { api, logger, closing } = room;
   try {
     const proposal = pending(transitionId);
     const answer = await api.setFlowRunState(flowRunId, proposal, { force: false, signal: closing });
-    return refusalOf(answer);
+    return refusalOf(answer) ?? "claimed";
   } catch (thrown) {
     closing.throwIfAborted();
     const err = coerceError(thrown);
     logger.warn({ flowRunId, err }, "The answer to a claim was lost; reading the flow run to find out");
     // The proposal may have been written all the same. The run's own state tells, once the API is back.
     const read = (): ReturnType<typeof api.readFlowRun> => api.readFlowRun(flowRunId, { signal: closing });
-    const state = (await untilAnswered(read, room, () => progress.onStuck()))?.state;
-    const isOurs = state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId;
-    return isOurs ? null : { kind: "returned", reason: err.message };
+    const found = await untilAnswered(read, room, () => progress.onStuck());
+    const state = found?.state;
+    if (state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId)
+      return "claimed";
+    if (isCancelledUnlaunched(found)) return "cancelled";
+    return { kind: "returned", reason: err.message };
   }
+}
+
+/** Claimed by somebody, maybe by us, and cancelled before anybody started a process: it only has to be concluded. */
+export function isCancelledUnlaunched(flowRun: FlowRun | null): boolean {
+  return flowRun?.state?.type === "CANCELLING" && flowRun.infrastructure_pid === null;
 }
 
 function refusalOf(answer: SetStateResult | null): { kind: "refused"; reason: string } | null {

@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 
 import { coerceError } from "../errors.ts";
+import { isCancelledUnlaunched } from "./claim.ts";
 import { RunControl } from "./control.ts";
 import { untilAnswered } from "./patience.ts";
 import { conclude } from "./report.ts";
 import { settleAttempt } from "./settle.ts";
-import { awaitingRetry } from "./states.ts";
+import { CANCELLED_BEFORE_START, awaitingRetry, cancelled } from "./states.ts";
 
-import type { FlowRun } from "../api/types.ts";
+import type { FlowRun, State } from "../api/types.ts";
 import type { Infrastructure } from "../launcher/types.ts";
 import type { Attempt } from "./attempt.ts";
 import type { JournalEntry, JournalRecord } from "./journal.ts";
@@ -90,17 +91,28 @@ async function settleByPhase(orphan: Orphan): Promise<RunEnd> {
 async function settleUnlaunched({ entry, record, room, progress }: Orphan): Promise<RunEnd> {
   const read = (): Promise<FlowRun | null> => room.api.readFlowRun(entry.flowRunId, { signal: room.closing });
   const flowRun = await untilAnswered(read, room, () => progress.onStuck());
-  const state = flowRun?.state;
-  const transitionId = state?.state_details?.["transition_id"];
-  const isOurs = Object.values(entry.transitionIds).some((id) => id === transitionId);
-  if (state === undefined || state === null || !isOurs || !["PENDING", "RUNNING"].includes(state.type)) {
-    return { kind: "returned", reason: `it is ${state?.name ?? "gone"}` };
-  }
+  const state = flowRun?.state ?? null;
   const reason = "The worker ended before the flow run was started.";
-  const handedBack = { proposal: awaitingRetry(room.clock.now(), reason), force: false };
+  const verdict = isCancelledUnlaunched(flowRun)
+    ? { proposal: cancelled(CANCELLED_BEFORE_START), force: true }
+    : isClaimOf(entry, state)
+      ? { proposal: awaitingRetry(room.clock.now(), reason), force: false }
+      : null;
+  if (state === null || verdict === null)
+    return { kind: "returned", reason: `it is ${state?.name ?? "gone"}` };
   const run = { flowRun: { id: entry.flowRunId }, record };
-  const end = await conclude(run, () => handedBack, room, progress, state);
-  return end.kind === "ended" && end.state === handedBack.proposal.name ? { kind: "returned", reason } : end;
+  const end = await conclude(run, () => verdict, room, progress, state);
+  const isBack = end.kind === "ended" && end.state === "AwaitingRetry";
+  return isBack ? { kind: "returned", reason } : end;
+}
+
+/** True while the run's state is one that the entry's worker proposed before the launch. */
+function isClaimOf({ transitionIds }: JournalEntry, state: State | null): boolean {
+  const transitionId = state?.state_details?.["transition_id"];
+  return (
+    (state?.type === "PENDING" || state?.type === "RUNNING") &&
+    Object.values(transitionIds).some((id) => id === transitionId)
+  );
 }
 
 async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"]["handle"]): Promise<RunEnd> {

@@ -1,7 +1,7 @@
 import { coerceError } from "../errors.ts";
 import { claimRun } from "./claim.ts";
 import { runCommand } from "./command-run.ts";
-import { RunReturned } from "./control.ts";
+import { RunReturned, RunStopped } from "./control.ts";
 import { launchEngine } from "./engine-run.ts";
 import { pullCode } from "./pull.ts";
 import { announceSubmission, prepareRun } from "./prepare.ts";
@@ -58,6 +58,7 @@ export async function executeFlowRun(
   const secrets = room.redactor.scope();
   let run: PreparedRun | undefined;
   try {
+    if (outcome.isCancelled) throw new RunStopped("cancel");
     if (isStuck) throw new RunReturned("The worker learned too late that it had claimed the flow run.");
     timings.enter("resolve");
     run = await prepareRun(claim, announced, control, secrets, room);

@@ -45,6 +45,21 @@ describe.concurrent("after a kill -9 of the worker, the next one", () => {
     expect(scene.leftovers()).toEqual([]);
   });
 
+  it("concludes a run that was cancelled before its process started", async ({ expect }) => {
+    await using scene = await openScene();
+    const script = `echo pull >>${scene.path("diary")}; sleep 1`;
+    const steps = [{ "prefect.deployments.steps.run_shell_script": { script, shell: true } }];
+    const run = scene.script("echo started", { steps });
+    const first = await scene.worker();
+    await scene.written("diary");
+    await kill(first);
+    scene.server.cancel(run.id);
+    const second = await scene.worker();
+    expect((await scene.server.waitForEnd(run.id)).name).toBe("Cancelled");
+    expect(await stop(second)).toBe(0);
+    expect(scene.server.logsOf(run.id)).not.toContain("started");
+  });
+
   it("watches an engine that still runs", async ({ expect }) => {
     await using scene = await openScene();
     const run = scene.engine("gate", {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +17,11 @@ export const POOL = "pool";
 
 /** Directory of the programs that the tests run as flow runs. */
 export const PROGRAMS = fileURLToPath(new URL("programs", import.meta.url));
+
+/** The interpreter itself: one of a version manager is a script that starts others. */
+export const PYTHON = execFileSync("python3", ["-c", "import sys; print(sys.executable)"], {
+  encoding: "utf8",
+}).trim();
 
 /** Quick where Prefect is leisurely, and polling often enough that nothing waits for it. */
 export const QUICK = {
@@ -82,7 +88,7 @@ export async function openScene(options: FakePrefectServerOptions = {}): Promise
       const { process } = await startWorker({
         apiUrl: server.apiUrl,
         pool: POOL,
-        python: "python3",
+        python: PYTHON,
         home,
         args,
         env: { ...QUICK, ...env },

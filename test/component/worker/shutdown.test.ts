@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { describe, it } from "vitest";
 
 import { TestProcess } from "../../support/test-process.ts";
-import { openScene, POOL, QUICK, stop } from "./scene.ts";
+import { openScene, POOL, PYTHON, QUICK, stop } from "./scene.ts";
 import { workerBundle } from "../../support/worker-process.ts";
 
 describe.concurrent("on SIGTERM the worker", () => {
@@ -20,7 +20,7 @@ describe.concurrent("on SIGTERM the worker", () => {
     "ends by %s although it was started with SIGINT ignored",
     async (signal, { expect }) => {
       await using scene = await openScene();
-      const args = ["worker", "start", "--pool", POOL, "--python", "python3"];
+      const args = ["worker", "start", "--pool", POOL, "--python", PYTHON];
       const script = `trap "" INT; exec "$0" "$@"`;
       await using worker = new TestProcess("sh", ["-c", script, process.execPath, workerBundle, ...args], {
         cwd: scene.home.path,

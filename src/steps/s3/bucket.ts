@@ -81,9 +81,14 @@ export class Bucket {
   async #get(key: string | undefined, path: string, query: string, options: GetOptions): Promise<Answer> {
     const { settings, clock, signal, credentials } = this.#options;
     let isRenewed = false;
+    let used: Credentials | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(key, path, query, options);
+        const address = (this.#address ??= await this.#locate());
+        used = await this.#keys(address);
+        const answer = await this.#send(address, used, `${address.basePath}${path}` || "/", query, options);
+        if (answer.status >= 200 && answer.status < 300) return answer;
+        throw new S3Failure(answer, key);
       } catch (thrown) {
         if (signal.aborted) throw signal.reason;
         if (thrown instanceof S3Failure) {
@@ -91,7 +96,7 @@ export class Bucket {
           if (
             !isRenewed &&
             /^(?:ExpiredToken|TokenRefreshRequired)/.test(thrown.code) &&
-            credentials.renew()
+            credentials.renew(used)
           ) {
             isRenewed = true;
             continue;
@@ -102,14 +107,6 @@ export class Bucket {
         await clock.sleep(longest * (0.5 + Math.random() / 2), signal);
       }
     }
-  }
-
-  async #attempt(key: string | undefined, path: string, query: string, options: GetOptions): Promise<Answer> {
-    const address = (this.#address ??= await this.#locate());
-    const keys = await this.#keys(address);
-    const answer = await this.#send(address, keys, `${address.basePath}${path}` || "/", query, options);
-    if (answer.status >= 200 && answer.status < 300) return answer;
-    throw new S3Failure(answer, key);
   }
 
   async #send(

@@ -1,10 +1,4 @@
-import { randomBytes } from "node:crypto";
-
-import { coerceError } from "../../errors.ts";
-import { StepError } from "../errors.ts";
-import { DEFAULT_REGION } from "./address.ts";
-import { expandHome, noProfile } from "./profile.ts";
-import { createSdkHandler } from "./sdk-handler.ts";
+import { noProfile } from "./profile.ts";
 
 import type { StepContext } from "../types.ts";
 import type { AccessKeys, S3Settings } from "./settings.ts";
@@ -18,15 +12,15 @@ export interface Credentials extends AccessKeys {
 /** Gives the keys to sign with; undefined for anonymous access. */
 export interface CredentialSource {
   current(): Promise<Credentials | undefined>;
-  /** Forgets the keys, since the server says they have ended; false when there are no others to be had. */
-  renew(): boolean;
+  /** Forgets these keys, since the server says they have ended; false when there are no others to be had. */
+  renew(ended: Credentials | undefined): boolean;
 }
 
 type Provider = () => Promise<Credentials>;
 
 const RENEW_BEFORE_END_MS = 5 * 60_000;
-// boto3's: the metadata service is asked once, for a second.
-const METADATA = { timeout: 1000, maxRetries: 0 };
+// Keys that end sooner than that are not asked for at every request.
+const RENEW_AT_MOST_EVERY_MS = 60_000;
 
 /**
  * Finds keys in botocore's order (credentials.py: create_credential_resolver): those of the block; else environment (unless
@@ -38,33 +32,46 @@ export function createCredentialSource(
   transport: Transport,
   context: StepContext,
 ): CredentialSource {
-  const base = settings.keys === undefined ? () => fromEnvironment(settings, transport, context) : undefined;
   const fixed = settings.keys;
-  const first: Provider = base ?? (async () => fixed ?? Promise.reject(noCredentials()));
-  const provider: Provider =
-    settings.role === undefined ? first : () => assumeRole(settings, transport, context, first);
+  const base: Provider =
+    fixed === undefined ? () => fromEnvironment(settings, transport, context) : () => Promise.resolve(fixed);
   let pending: Promise<Credentials> | undefined;
-  let endsAtMs = Infinity;
+  let last: Credentials | undefined;
+  let renewAtMs = Infinity;
 
   async function provide(): Promise<Credentials> {
-    const credentials = await provider();
+    const credentials = settings.role === undefined ? await base() : await takeRole();
     for (const secret of [credentials.secretAccessKey, credentials.sessionToken]) {
       if (secret !== undefined) context.registerSecret(secret);
     }
-    endsAtMs = credentials.expiration?.getTime() ?? Infinity;
+    const endsAtMs = credentials.expiration?.getTime() ?? Infinity;
+    renewAtMs = Math.max(endsAtMs - RENEW_BEFORE_END_MS, Date.now() + RENEW_AT_MOST_EVERY_MS);
+    last = credentials;
     return credentials;
+  }
+
+  async function takeRole(): Promise<Credentials> {
+    const { assumeRole } = await import("./aws-credentials.ts");
+    return await assumeRole(settings, transport, context, base);
   }
 
   return {
     async current() {
       if (settings.isAnonymous) return undefined;
-      if (Date.now() > endsAtMs - RENEW_BEFORE_END_MS) pending = undefined;
+      if (Date.now() > renewAtMs) {
+        renewAtMs = Infinity;
+        pending = undefined;
+      }
       pending ??= provide();
       return await pending;
     },
-    renew() {
-      if (settings.isAnonymous || (settings.keys !== undefined && settings.role === undefined)) return false;
-      pending = undefined;
+    renew(ended) {
+      if (settings.isAnonymous || (fixed !== undefined && settings.role === undefined)) return false;
+      // Many requests may find out at the same time.
+      if (ended === last) {
+        last = undefined;
+        pending = undefined;
+      }
       return true;
     },
   };
@@ -73,148 +80,17 @@ export function createCredentialSource(
 async function fromEnvironment(
   settings: S3Settings,
   transport: Transport,
-  { env }: StepContext,
-): Promise<Credentials> {
-  const { profile } = settings;
-  const fromVariables = {
-    accessKeyId: env["AWS_ACCESS_KEY_ID"],
-    secretAccessKey: env["AWS_SECRET_ACCESS_KEY"],
-    sessionToken: env["AWS_SESSION_TOKEN"] || env["AWS_SECURITY_TOKEN"] || undefined,
-  };
-  const { accessKeyId, secretAccessKey, sessionToken } = fromVariables;
-  if (!profile.isExplicit && accessKeyId && secretAccessKey)
-    return { accessKeyId, secretAccessKey, sessionToken };
-
-  if (!profile.isKnown && profile.isNamed) throw noProfile(profile);
-
-  const providers = await import("@aws-sdk/credential-providers");
-  const clientConfig = stsConfig(settings, transport, env);
-  const fromProfile = providers.fromIni({
-    profile: profile.name,
-    filepath: profile.credentialsFile,
-    configFilepath: profile.configFile,
-    ignoreCache: true,
-    clientConfig,
-    parentClientConfig: { region: clientConfig.region },
-  });
-  const tokenFile = env["AWS_WEB_IDENTITY_TOKEN_FILE"];
-  const roleArn = env["AWS_ROLE_ARN"];
-  if (profile.isExplicit || profile.values["role_arn"] !== undefined) return await told(fromProfile);
-  if (tokenFile && roleArn) {
-    const fromToken = providers.fromTokenFile({
-      webIdentityTokenFile: expandHome(tokenFile, env),
-      roleArn,
-      ...(env["AWS_ROLE_SESSION_NAME"] ? { roleSessionName: env["AWS_ROLE_SESSION_NAME"] } : {}),
-      clientConfig,
-    });
-    return await told(fromToken);
-  }
-  if (Object.keys(profile.values).some((key) => PROFILE_SOURCES.has(key))) return await told(fromProfile);
-  const relative = env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
-  const full = env["AWS_CONTAINER_CREDENTIALS_FULL_URI"];
-  if (relative || full) {
-    const authorization = {
-      awsContainerAuthorizationToken: env["AWS_CONTAINER_AUTHORIZATION_TOKEN"],
-      awsContainerAuthorizationTokenFile: env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"],
-    };
-    const given = Object.entries(authorization).filter(([, value]) => value);
-    const address = relative
-      ? { awsContainerCredentialsRelativeUri: relative }
-      : { awsContainerCredentialsFullUri: full ?? "" };
-    return await told(providers.fromHttp({ ...METADATA, ...address, ...Object.fromEntries(given) }));
-  }
-  if (env["AWS_EC2_METADATA_DISABLED"]?.toLowerCase() === "true") throw noCredentials();
-  return await providers
-    .fromInstanceMetadata(METADATA)()
-    .catch((thrown: unknown) => {
-      throw noCredentials(thrown);
-    });
-}
-
-// A profile may also hold nothing but a region.
-const PROFILE_SOURCES: ReadonlySet<string> = new Set([
-  "aws_access_key_id",
-  "credential_process",
-  "credential_source",
-  "login_session",
-  "source_profile",
-  "sso_account_id",
-  "sso_session",
-  "web_identity_token_file",
-]);
-
-async function assumeRole(
-  settings: S3Settings,
-  transport: Transport,
   context: StepContext,
-  base: Provider,
 ): Promise<Credentials> {
-  const { accessKeyId, secretAccessKey, sessionToken } = await base();
-  context.registerSecret(secretAccessKey);
-  const { fromTemporaryCredentials } = await import("@aws-sdk/credential-providers");
-  const { TokenCode: tokenCode, ...parameters } = settings.role?.parameters ?? {};
-  return await told(
-    fromTemporaryCredentials({
-      masterCredentials: {
-        accessKeyId,
-        secretAccessKey,
-        ...(sessionToken === undefined ? {} : { sessionToken }),
-      },
-      params: {
-        RoleSessionName: `prefect-session-${randomBytes(4).toString("hex")}`,
-        ...parameters,
-        RoleArn: settings.role?.arn,
-      },
-      mfaCodeProvider: () => Promise.resolve(typeof tokenCode === "string" ? tokenCode : ""),
-      clientConfig: stsConfig(settings, transport, context.env),
-    }),
-  );
-}
-
-/** STS is asked at its own endpoint, as Prefect does: the block's endpoint_url is that of S3 alone. */
-function stsConfig(settings: S3Settings, transport: Transport, env: StepContext["env"]) {
-  const endpoint =
-    env["AWS_ENDPOINT_URL_STS"] || settings.profile.services["sts.endpoint_url"] || env["AWS_ENDPOINT_URL"];
-  return {
-    region: settings.region ?? DEFAULT_REGION,
-    ...(endpoint ? { endpoint } : {}),
-    requestHandler: createSdkHandler(transport),
-    maxAttempts: settings.maxAttempts,
-  };
-}
-
-/** Puts the provider's failure into a StepError. */
-async function told(provider: Provider): Promise<Credentials> {
-  try {
-    return await provider();
-  } catch (thrown) {
-    const error = coerceError(thrown);
-    const name = error.name === "Error" || error.message.startsWith(error.name) ? "" : `${error.name}: `;
-    throw new StepError(`No AWS credentials could be obtained: ${name}${error.message}`, {
-      cause: thrown,
-      hint: hintFor(error),
-    });
+  const { env } = context;
+  const { profile } = settings;
+  const accessKeyId = env["AWS_ACCESS_KEY_ID"];
+  const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"];
+  if (!profile.isExplicit && accessKeyId && secretAccessKey) {
+    const sessionToken = env["AWS_SESSION_TOKEN"] || env["AWS_SECURITY_TOKEN"] || undefined;
+    return { accessKeyId, secretAccessKey, sessionToken };
   }
-}
-
-function hintFor(error: Error): string {
-  if (error.name === "AccessDenied" || error.name === "AccessDeniedException") {
-    return "The role's trust policy must allow these credentials (or this web identity) to assume it.";
-  }
-  if (/ExpiredToken|InvalidIdentityToken/.test(error.name)) {
-    return "The token has ended or is not accepted: renew it, and check the worker's clock.";
-  }
-  if (/InvalidClientTokenId|SignatureDoesNotMatch/.test(error.name)) {
-    return "The base access key or secret key is wrong.";
-  }
-  return "Check the profile, the role and the AWS_* variables of the run's environment.";
-}
-
-function noCredentials(cause?: unknown): StepError {
-  return new StepError("No AWS credentials were found", {
-    ...(cause === undefined ? {} : { cause }),
-    hint:
-      "Give the step a credentials block, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a web identity or an instance role for the worker. " +
-      'For a public bucket set config: {signature_version: "unsigned"} in aws_client_parameters.',
-  });
+  if (!profile.isKnown && profile.isNamed) throw noProfile(profile);
+  const { findCredentials } = await import("./aws-credentials.ts");
+  return await findCredentials(settings, transport, context);
 }

@@ -63,8 +63,8 @@ async function readSections(
 ): Promise<Record<string, Record<string, string | undefined>>> {
   const isThere = await Promise.all([configFile, credentialsFile].map((file) => exists(file)));
   if (!isThere.includes(true)) return {};
-  const { parseKnownFiles } = await import("@smithy/core/config");
-  return await parseKnownFiles({ configFilepath: configFile, filepath: credentialsFile, ignoreCache: true });
+  const { parseProfiles } = await import("./aws-profiles.ts");
+  return await parseProfiles({ configFilepath: configFile, filepath: credentialsFile, ignoreCache: true });
 }
 
 async function exists(path: string): Promise<boolean> {

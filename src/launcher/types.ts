@@ -1,6 +1,8 @@
 /** What a launcher starts: one attempt of one flow run. */
 export interface LaunchSpec {
   readonly flowRunId: string;
+  /** Names the attempt: `Launcher.find` knows it by this. Random when absent. */
+  readonly attempt?: string;
   /** Program and arguments. */
   readonly command: readonly [string, ...string[]];
   /** Absolute. */
@@ -84,8 +86,10 @@ export interface Launcher {
     handle: Readonly<Record<string, string | number>>,
     spec: Pick<LaunchSpec, "outputFile" | "onLine">,
   ): Promise<Infrastructure | null>;
-  /** Handle of a live attempt of the run, also of one that was started by a worker that died before it could note it. */
-  find(flowRunId: string): Infrastructure["handle"] | null;
+  /** Handle of a live attempt, also of one whose worker died before it could note it; null when there is none. */
+  find(attempt: string): Infrastructure["handle"] | null;
+  /** Kills what the attempt's pull steps have left behind, those of a worker that died. */
+  endSteps(attempt: string): void;
   /** How an attempt ended that is not alive any more: by the status that it left (`keepStatus`), else "gone". */
   endOf(spec: Pick<LaunchSpec, "outputFile">): LaunchResult;
   /** Ends what the launcher itself holds (sockets), not the attempts. */

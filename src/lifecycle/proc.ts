@@ -49,12 +49,6 @@ export function hasVariable(pid: number, assignment: string): boolean {
   return (readProcFile(`/proc/${pid}/environ`) ?? "").split("\0").includes(assignment);
 }
 
-/** What a variable was when the process was started; undefined when it was not set, or that cannot be seen. */
-export function readVariable(pid: number, name: string): string | undefined {
-  const variables = (readProcFile(`/proc/${pid}/environ`) ?? "").split("\0");
-  return variables.find((variable) => variable.startsWith(`${name}=`))?.slice(name.length + 1);
-}
-
 /** Changes with every boot, so that a handle of an earlier one never matches. */
 export function readBootId(): string {
   return readProcFile("/proc/sys/kernel/random/boot_id")?.trim() ?? "";

@@ -26,7 +26,14 @@ function nameOf(flowRunId: string, nonce = "0"): string {
 }
 
 function writeOrphan(flowRunId: string, change: object = {}, nonce?: string): void {
-  const entry = { flowRunId, apiUrl: API, workPool: "p", phase: "claimed", transitionIds: TRANSITIONS };
+  const entry = {
+    flowRunId,
+    apiUrl: API,
+    workPool: "p",
+    phase: "claimed",
+    attempt: "x",
+    transitionIds: TRANSITIONS,
+  };
   writeFileSync(join(directory, nameOf(flowRunId, nonce)), JSON.stringify({ ...entry, ...change }));
 }
 

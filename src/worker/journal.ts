@@ -19,6 +19,8 @@ export interface JournalEntry {
   readonly apiUrl: string;
   readonly workPool: string;
   readonly phase: "claimed" | "launched" | "reporting";
+  /** Marks all processes of this claim. */
+  readonly attempt: string;
   /** Mark the states that this worker proposes before the launch: the server keeps them in the states' details. */
   readonly transitionIds: TransitionIds;
   /** Removed with the run when it is ours (a fresh temporary directory). */
@@ -56,10 +58,11 @@ export class Journal {
   }
 
   /** Writes the entry before the claim. Synchronous on purpose: nothing may happen between the write and the claim. */
-  open(entry: Omit<JournalEntry, "phase" | "transitionIds">): JournalRecord {
+  open(entry: Omit<JournalEntry, "phase" | "attempt" | "transitionIds">): JournalRecord {
     const transitionIds = { claim: randomUUID(), submitting: randomUUID(), running: randomUUID() };
-    const path = this.#path(entry.flowRunId, randomUUID().slice(0, 8));
-    const record = new JournalRecord(path, { ...entry, phase: "claimed", transitionIds });
+    const attempt = randomUUID();
+    const path = this.#path(entry.flowRunId, attempt.slice(0, 8));
+    const record = new JournalRecord(path, { ...entry, phase: "claimed", attempt, transitionIds });
     record.write();
     return record;
   }

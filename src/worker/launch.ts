@@ -9,13 +9,14 @@ export async function startAttempt(
   kind: Attempt["kind"],
   tail: OutputTail,
   room: RunRoom,
-  spec: Omit<LaunchSpec, "flowRunId" | "outputFile">,
+  spec: Omit<LaunchSpec, "flowRunId" | "attempt" | "outputFile">,
 ): Promise<Attempt> {
   const { flowRun, record, control, log } = run;
   control.signal.throwIfAborted();
   const infrastructure = await room.launcher.launch({
     ...spec,
     flowRunId: flowRun.id,
+    attempt: record.entry.attempt,
     outputFile: run.outputFile,
   });
   try {

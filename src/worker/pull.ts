@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 
+import { STEPS_VARIABLE } from "../launcher/markers.ts";
 import { interpreterOfCommand } from "../steps/python.ts";
 import { runPullSteps } from "../steps/run-steps.ts";
 import { StepError } from "../steps/errors.ts";
@@ -34,7 +35,7 @@ export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledC
   const python = (): Promise<string> => flowPython(run, room);
   const stage = {
     cwd: workspace.directory,
-    env: run.env,
+    env: { ...run.env, [STEPS_VARIABLE]: run.record.entry.attempt },
     lookups: run.lookups,
     python,
     log,
@@ -57,8 +58,9 @@ export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledC
           onStep: (step) => room.events.pullStep(run, step),
         });
   control.signal.throwIfAborted();
-  if (job.engine === "none") return { ...pulled, entrypoint: null };
-  return { ...pulled, entrypoint: checkedEntrypoint(deployment.entrypoint, pulled.directory) };
+  const { [STEPS_VARIABLE]: _, ...env } = pulled.env;
+  if (job.engine === "none") return { ...pulled, env, entrypoint: null };
+  return { ...pulled, env, entrypoint: checkedEntrypoint(deployment.entrypoint, pulled.directory) };
 }
 
 /** The interpreter for steps that need Python: the one that the job's command names, else the worker's choice. */

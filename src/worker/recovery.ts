@@ -75,8 +75,10 @@ async function settleByPhase(orphan: Orphan): Promise<RunEnd> {
   switch (entry.phase) {
     case "claimed": {
       // Killed between the start of the process and the note of it.
-      const handle = room.launcher.find(entry.flowRunId);
-      return handle === null ? await settleUnlaunched(orphan) : await settleLaunched(orphan, handle);
+      const handle = room.launcher.find(entry.attempt);
+      if (handle !== null) return await settleLaunched(orphan, handle);
+      room.launcher.endSteps(entry.attempt);
+      return await settleUnlaunched(orphan);
     }
     case "launched":
       return await settleLaunched(orphan, entry.handle ?? {});

@@ -5,20 +5,14 @@ import { closeSync, constants, existsSync, openSync } from "node:fs";
 import { WorkerError } from "../../errors.ts";
 import { startLoop } from "../../lifecycle/loop.ts";
 import { findExecutable } from "../../steps/executables.ts";
+import { ATTEMPT_VARIABLE, STEPS_VARIABLE } from "../markers.ts";
 import { Attempt } from "./attempt.ts";
 import { createControlChannel } from "./control-channel.ts";
 import { canRecordStatus, readStatusFile, recordingStatus, statusFileOf } from "./exit-status.ts";
 import { launchError, outputFileError } from "./launch-errors.ts";
 import { watchForOom } from "./oom.ts";
 import { OutputTail } from "./output-tail.ts";
-import {
-  hasVariable,
-  isAlive,
-  listProcesses,
-  readBootId,
-  readStat,
-  readVariable,
-} from "../../lifecycle/proc.ts";
+import { hasVariable, isAlive, listProcesses, readBootId, readStat } from "../../lifecycle/proc.ts";
 import { ProcessTree } from "./process-tree.ts";
 
 import type { ChildProcess } from "node:child_process";
@@ -36,9 +30,6 @@ export interface ProcessLauncherOptions {
   readonly controlChannel?: ControlChannel;
   readonly logger?: Logger;
 }
-
-/** Names this attempt in the environment of all its processes, so that orphans can be told from strangers. */
-const ATTEMPT_VARIABLE = "LIGHTERMAN__ATTEMPT";
 
 /** How often an adopted process is looked at; more often while it is being stopped. */
 const ADOPTED_POLL_MS = 500;
@@ -91,7 +82,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
 
   return {
     async launch(spec) {
-      const marker = randomUUID();
+      const marker = spec.attempt ?? randomUUID();
       const control = await channel.register();
       try {
         const keepsStatus = spec.keepStatus === true && canRecordStatus(spec.env);
@@ -140,13 +131,15 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
       });
     },
 
-    find(flowRunId) {
-      for (const { pid, session, startTicks } of listProcesses()) {
-        if (pid !== session || !hasVariable(pid, `PREFECT__FLOW_RUN_ID=${flowRunId}`)) continue;
-        const attempt = readVariable(pid, ATTEMPT_VARIABLE);
-        if (attempt !== undefined) return handleOf({ pid, startTicks }, attempt);
-      }
-      return null;
+    find(attempt) {
+      const marker = `${ATTEMPT_VARIABLE}=${attempt}`;
+      const leader = listProcesses().find(({ pid, session }) => pid === session && hasVariable(pid, marker));
+      return leader === undefined ? null : handleOf(leader, attempt);
+    },
+
+    endSteps(attempt) {
+      const marker = `${STEPS_VARIABLE}=${attempt}`;
+      for (const { pid } of listProcesses().filter((stat) => hasVariable(stat.pid, marker))) kill(pid);
     },
 
     endOf({ outputFile }) {
@@ -184,6 +177,14 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
         return stopped;
       },
     };
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has just ended.
   }
 }
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "vitest";
 
 import { isAlive } from "../../support/proc.ts";
@@ -31,7 +31,7 @@ describe.concurrent("after a kill -9 of the worker, the next one", () => {
 
   it("starts a run again whose pull steps were under way", async ({ expect }) => {
     await using scene = await openScene();
-    const script = `echo pull >>${scene.path("diary")}; until [ -e ${scene.path("go")} ]; do sleep 0.05; done`;
+    const script = `echo pull >>${scene.path("diary")}; [ -e ${scene.path("go")} ] || sleep 600`;
     const steps = [{ "prefect.deployments.steps.run_shell_script": { script, shell: true } }];
     const run = scene.script(`echo ran >>${scene.path("diary")}`, { steps });
     const first = await scene.worker();
@@ -47,7 +47,7 @@ describe.concurrent("after a kill -9 of the worker, the next one", () => {
 
   it("concludes a run that was cancelled before its process started", async ({ expect }) => {
     await using scene = await openScene();
-    const script = `echo pull >>${scene.path("diary")}; sleep 1`;
+    const script = `echo pull >>${scene.path("diary")}; sleep 600`;
     const steps = [{ "prefect.deployments.steps.run_shell_script": { script, shell: true } }];
     const run = scene.script("echo started", { steps });
     const first = await scene.worker();
@@ -58,6 +58,28 @@ describe.concurrent("after a kill -9 of the worker, the next one", () => {
     expect((await scene.server.waitForEnd(run.id)).name).toBe("Cancelled");
     expect(await stop(second)).toBe(0);
     expect(scene.server.logsOf(run.id)).not.toContain("started");
+    expect(scene.leftovers()).toEqual([]);
+  });
+
+  it("finds a process that was started, but not noted", async ({ expect }) => {
+    await using scene = await openScene();
+    const run = scene.engine("gate", {
+      env: { ENGINE_GATE: scene.path("go"), ENGINE_DIARY: scene.path("diary") },
+    });
+    const first = await scene.worker();
+    await scene.server.waitForState(run.id, "RUNNING");
+    await kill(first);
+    const [entry = ""] = readdirSync(scene.path(".lighterman", "journal"));
+    const file = scene.path(".lighterman", "journal", entry);
+    const { handle: _, ...noted } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+    writeFileSync(file, JSON.stringify({ ...noted, phase: "claimed" }));
+    const second = await scene.worker();
+    await second.waitForLine(/Settling 1 flow runs/, 10_000);
+    writeFileSync(scene.path("go"), "");
+    await second.waitForLine(/ended as Completed/, 10_000);
+    expect(await scene.written("diary")).toEqual([run.id]);
+    expect(await stop(second)).toBe(0);
+    expect(scene.leftovers()).toEqual([]);
   });
 
   it("watches an engine that still runs", async ({ expect }) => {

@@ -66,8 +66,10 @@ describe("Journal", () => {
     writeOrphan("a", {}, "0");
     writeOrphan("a", { phase: "launched" }, "1");
     const journal = new Journal(directory);
-    const loser = journal.open({ flowRunId: "a", apiUrl: API, workPool: "p" });
-    loser.remove();
+    journal.open({ flowRunId: "a", apiUrl: API, workPool: "p" });
+    const again = journal.open({ flowRunId: "a", apiUrl: API, workPool: "p" });
+    expect(readdirSync(directory)).toHaveLength(3);
+    again.remove();
     expect(idsOf(journal.takeOrphans(API, "p"))).toEqual(["a", "a"]);
     expect(readdirSync(directory)).toHaveLength(2);
   });

@@ -57,9 +57,16 @@ export class Journal {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
-  /** Writes the entry before the claim. Synchronous on purpose: nothing may happen between the write and the claim. */
+  /**
+   * Writes the entry before the claim. Synchronous on purpose: nothing may happen between the write and the claim. An older
+   * entry of ours, which the API would not let us close, is removed: the run is SCHEDULED again.
+   */
   open(entry: Omit<JournalEntry, "phase" | "attempt" | "transitionIds">): JournalRecord {
     const transitionIds = { claim: randomUUID(), submitting: randomUUID(), running: randomUUID() };
+    for (const file of readdirSync(this.#directory)) {
+      if (file.startsWith(this.#prefix(entry.flowRunId)))
+        rmSync(join(this.#directory, file), { force: true });
+    }
     const attempt = randomUUID();
     const path = this.#path(entry.flowRunId, attempt.slice(0, 8));
     const record = new JournalRecord(path, { ...entry, phase: "claimed", attempt, transitionIds });
@@ -97,8 +104,12 @@ export class Journal {
   }
 
   #path(flowRunId: string, nonce: string): string {
+    return join(this.#directory, `${this.#prefix(flowRunId)}${nonce}.json`);
+  }
+
+  #prefix(flowRunId: string): string {
     const { pid, startTicks, bootId } = this.#owner;
-    return join(this.#directory, `${flowRunId}.${pid}-${startTicks}-${bootId}.${nonce}.json`);
+    return `${flowRunId}.${pid}-${startTicks}-${bootId}.`;
   }
 }
 

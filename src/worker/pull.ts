@@ -64,7 +64,7 @@ export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledC
 }
 
 /** The interpreter for steps that need Python: the one that the job's command names, else the worker's choice. */
-export async function flowPython(run: Pick<PreparedRun, "job">, room: RunRoom): Promise<string> {
+async function flowPython(run: Pick<PreparedRun, "job">, room: RunRoom): Promise<string> {
   const named = run.job.command === null ? null : interpreterOfCommand(run.job.command);
   return named ?? (await room.python());
 }

@@ -120,10 +120,10 @@ export class Runs {
   ): void {
     const done = this.#watch(flowRun, timings, life).then((end) => {
       this.#inHand.delete(flowRun.id);
-      this.#release(...slots);
-      // Now that it is not in hand any more, a poll may show it again.
+      // Before a slot is free: the poll that follows may show it again, and must not claim it in a busy loop.
       if (end?.kind === "refused") this.#options.onRefused(flowRun.id);
-      if (end?.kind === "returned") this.#options.onReturned(flowRun.id);
+      else if (end?.kind !== "ended") this.#options.onReturned(flowRun.id);
+      this.#release(...slots);
     });
     this.#inHand.set(flowRun.id, { flowRun, control, timings, done });
   }

@@ -21,7 +21,7 @@ import type { RunRoom } from "./room.ts";
  */
 export type WorkerState = "created" | "starting" | "running" | "draining" | "stopped";
 
-export interface WorkerSettings {
+interface WorkerSettings {
   readonly workQueues: readonly string[];
   readonly limit: number | null;
   readonly startLimit: number;

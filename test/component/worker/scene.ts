@@ -9,7 +9,7 @@ import { processesOf, startWorker, WorkerHome } from "../../support/worker-proce
 
 import type { Json, JsonObject } from "../../../src/json/value.ts";
 import type { FakePrefectServerOptions } from "../../support/fake-prefect-server.ts";
-import type { FakeDeployment, FakeFlowRun } from "../../support/fake-prefect/store.ts";
+import type { FakeFlowRun } from "../../support/fake-prefect/store.ts";
 import type { TestProcess } from "../../support/test-process.ts";
 import type { WorkerOptions } from "../../support/worker-process.ts";
 
@@ -55,7 +55,7 @@ export interface Scene extends AsyncDisposable {
 }
 
 export interface RunFields {
-  readonly deployment?: Partial<Omit<FakeDeployment, "id" | "flow_id">>;
+  readonly deployment?: Parameters<FakePrefectServer["addDeployment"]>[0];
   readonly run?: Parameters<FakePrefectServer["addFlowRun"]>[0];
   readonly env?: Readonly<Record<string, string>>;
   readonly steps?: readonly Json[];

@@ -1,5 +1,5 @@
 /** Stable codes of the errors that users meet. `exitCode` is the process's exit status when one ends a command. */
-export const ERROR_CODES = {
+const ERROR_CODES = {
   CONFIG_INVALID: { retryable: false, exitCode: 2, doc: "a setting is missing or has a wrong value" },
   API_UNREACHABLE: {
     retryable: true,
@@ -56,9 +56,4 @@ export class WorkerError extends Error {
 /** Turns whatever was thrown into an Error, so that a `catch` that keeps going can log it. */
 export function coerceError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
-}
-
-/** True for the error that an aborted signal throws (`signal.throwIfAborted`, timers, child processes). */
-export function isAbortError(thrown: unknown): boolean {
-  return thrown instanceof Error && (thrown.name === "AbortError" || thrown.name === "TimeoutError");
 }

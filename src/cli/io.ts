@@ -15,7 +15,7 @@ export interface Io {
   readonly exit: (code: number) => void;
 }
 
-export interface OutputStream {
+interface OutputStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   on?(event: "error", listener: (error: Error) => void): unknown;

@@ -6,11 +6,14 @@ import type { Io } from "./io.ts";
 
 /** The real world. */
 export function processIo(): Io {
+  // The copy goes to the flow runs, the rest is for ourselves.
+  const env = { ...process.env };
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   const log = openLogStream(2);
   process.on("exit", () => log.flushSync());
   return {
     log,
-    env: process.env,
+    env,
     cwd: process.cwd(),
     homeDir: homedir(),
     stdout: process.stdout,

@@ -38,7 +38,7 @@ export async function readConfigFile(
   const text = await files.text(file, source);
   if (text === undefined) return { layer, warnings };
 
-  const { isNode, LineCounter, parseDocument } = await import("yaml");
+  const { isNode, LineCounter, parseDocument } = await import("./yaml.ts");
   const lines = new LineCounter();
   const shown = files.show(file);
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

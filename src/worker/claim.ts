@@ -1,4 +1,5 @@
 import { coerceError } from "../errors.ts";
+import { RunReturned, RunStopped } from "./control.ts";
 import { untilAnswered } from "./patience.ts";
 import { pending } from "./states.ts";
 
@@ -13,6 +14,8 @@ export interface Claim {
   readonly record: JournalRecord;
   /** Being read since the claim was proposed. */
   readonly subject: Promise<Subject>;
+  /** Why it must not be started all the same: RunStopped or RunReturned. */
+  readonly obstacle: Error | null;
 }
 
 /** What the run is a run of. */
@@ -22,13 +25,9 @@ export interface Subject {
   readonly flow: Flow | null;
 }
 
-export type ClaimOutcome =
-  | {
-      readonly kind: "claimed";
-      readonly claim: Claim;
-      /** Somebody cancelled it before we knew that it was ours. */
-      readonly isCancelled: boolean;
-    }
+export type ClaimOutcome = { readonly kind: "claimed"; readonly claim: Claim } | NotClaimed;
+
+type NotClaimed =
   /** The server or another worker has it; nothing to do. */
   | { readonly kind: "refused"; readonly reason: string }
   /** It could not be claimed, and waits for a worker as before. */
@@ -54,8 +53,8 @@ export async function claimRun(
   const subject = readSubject(flowRun, room);
   subject.catch(() => undefined); // awaited later, unless the claim is refused
   const outcome = await propose(flowRun.id, record.entry.transitionIds.claim, room, progress);
-  if (outcome === "claimed" || outcome === "cancelled") {
-    return { kind: "claimed", claim: { flowRun, record, subject }, isCancelled: outcome === "cancelled" };
+  if (outcome.kind === "claimed") {
+    return { kind: "claimed", claim: { flowRun, record, subject, obstacle: outcome.obstacle } };
   }
   record.remove();
   return outcome;
@@ -95,24 +94,29 @@ async function propose(
   transitionId: string,
   room: RunRoom,
   progress: Pick<RunProgress, "onStuck">,
-): Promise<Exclude<ClaimOutcome, { kind: "claimed" }> | "claimed" | "cancelled"> {
+): Promise<({ readonly kind: "claimed" } & Pick<Claim, "obstacle">) | NotClaimed> {
   const { api, logger, closing } = room;
   try {
     const proposal = pending(transitionId);
     const answer = await api.setFlowRunState(flowRunId, proposal, { force: false, signal: closing });
-    return refusalOf(answer) ?? "claimed";
+    return refusalOf(answer) ?? { kind: "claimed", obstacle: null };
   } catch (thrown) {
     closing.throwIfAborted();
     const err = coerceError(thrown);
     logger.warn({ flowRunId, err }, "The answer to a claim was lost; reading the flow run to find out");
     // The proposal may have been written all the same. The run's own state tells, once the API is back.
     const read = (): ReturnType<typeof api.readFlowRun> => api.readFlowRun(flowRunId, { signal: closing });
-    const found = await untilAnswered(read, room, () => progress.onStuck());
+    let isLate = false;
+    const found = await untilAnswered(read, room, () => {
+      isLate = true;
+      progress.onStuck();
+    });
+    if (isCancelledUnlaunched(found)) return { kind: "claimed", obstacle: new RunStopped("cancel") };
     const state = found?.state;
-    if (state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId)
-      return "claimed";
-    if (isCancelledUnlaunched(found)) return "cancelled";
-    return { kind: "returned", reason: err.message };
+    const isOurs = state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId;
+    if (!isOurs) return { kind: "returned", reason: err.message };
+    const late = new RunReturned("The worker learned too late that it had claimed the flow run.");
+    return { kind: "claimed", obstacle: isLate ? late : null };
   }
 }
 
@@ -121,7 +125,7 @@ export function isCancelledUnlaunched(flowRun: FlowRun | null): boolean {
   return flowRun?.state?.type === "CANCELLING" && flowRun.infrastructure_pid === null;
 }
 
-function refusalOf(answer: SetStateResult | null): { kind: "refused"; reason: string } | null {
+function refusalOf(answer: SetStateResult | null): NotClaimed | null {
   if (answer === null) return { kind: "refused", reason: "The flow run does not exist any more." };
   if (answer.status === "ACCEPT" && answer.state?.type === "PENDING") return null;
   const state = answer.state?.name ?? "unknown";

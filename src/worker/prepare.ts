@@ -53,13 +53,15 @@ export async function prepareRun(
     onSecret: (secret) => secrets.add(secret),
   });
   control.signal.throwIfAborted();
-  const workspace = await room.workspaces.open(flowRun.id, job.workingDirectory, room.cwd);
-  const outputFile = room.workspaces.outputFile(flowRun.id);
+  const { attempt } = record.entry;
+  const workspace = room.workspaces.place(flowRun.id, attempt, job.workingDirectory, room.cwd);
+  const outputFile = room.workspaces.outputFile(flowRun.id, attempt);
   record.update({
     outputFile,
     isCommandRun: job.engine === "none",
     ...(workspace.isTemporary ? { workspace: workspace.directory } : {}),
   });
+  await workspace.create();
   return {
     flowRun,
     flow,

@@ -57,7 +57,6 @@ function byPhase(a: JournalRecord, b: JournalRecord): number {
 async function settleOrphan(orphan: Orphan): Promise<RunEnd> {
   const { record, entry, room } = orphan;
   const end = await settleByPhase(orphan);
-  record.remove();
   if (entry.workspace !== undefined && room.workspaces.owns(entry.workspace)) {
     await room.workspaces.remove(entry.workspace).catch((thrown: unknown) => {
       room.logger.warn(
@@ -66,6 +65,7 @@ async function settleOrphan(orphan: Orphan): Promise<RunEnd> {
       );
     });
   }
+  record.remove();
   return end;
 }
 
@@ -77,6 +77,7 @@ async function settleByPhase(orphan: Orphan): Promise<RunEnd> {
       // Killed between the start of the process and the note of it.
       const handle = room.launcher.find(entry.attempt);
       if (handle !== null) return await settleLaunched(orphan, handle);
+      if (hasLeftStatus(orphan)) return await settleLaunched(orphan, {});
       room.launcher.endSteps(entry.attempt);
       return await settleUnlaunched(orphan);
     }
@@ -88,6 +89,10 @@ async function settleByPhase(orphan: Orphan): Promise<RunEnd> {
       return await conclude(run, () => report ?? null, room, progress, judged);
     }
   }
+}
+
+function hasLeftStatus({ entry: { outputFile }, room }: Orphan): boolean {
+  return outputFile !== undefined && room.launcher.endOf({ outputFile }).kind !== "gone";
 }
 
 async function settleUnlaunched({ entry, record, room, progress }: Orphan): Promise<RunEnd> {
@@ -120,7 +125,7 @@ function isClaimOf({ transitionIds }: JournalEntry, state: State | null): boolea
 async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"]["handle"]): Promise<RunEnd> {
   const { record, entry, control, room, progress } = orphan;
   const { flowRunId } = entry;
-  const outputFile = entry.outputFile ?? room.workspaces.outputFile(flowRunId);
+  const outputFile = entry.outputFile ?? room.workspaces.outputFile(flowRunId, entry.attempt);
   const isCommandRun = entry.isCommandRun === true;
   const infrastructure = await room.launcher.adopt(handle, {
     outputFile,

@@ -1,13 +1,13 @@
 import { coerceError } from "../errors.ts";
 import { claimRun } from "./claim.ts";
 import { runCommand } from "./command-run.ts";
-import { RunReturned, RunStopped } from "./control.ts";
 import { launchEngine } from "./engine-run.ts";
 import { pullCode } from "./pull.ts";
 import { announceSubmission, prepareRun } from "./prepare.ts";
 import { settleAttempt, settleFailure } from "./settle.ts";
 
 import type { FlowRun } from "../api/types.ts";
+import type { Claim } from "./claim.ts";
 import type { RunControl } from "./control.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunRoom } from "./room.ts";
@@ -40,26 +40,27 @@ export async function executeFlowRun(
   control: RunControl,
   timings: Timings,
   room: RunRoom,
-  slots: RunProgress,
+  progress: RunProgress,
 ): Promise<RunEnd> {
-  let isStuck = false;
-  const progress: RunProgress = {
-    ...slots,
-    onStuck() {
-      isStuck = true;
-      slots.onStuck();
-    },
-  };
   const outcome = await claimRun(flowRun, room, progress);
   if (outcome.kind !== "claimed") return outcome;
-  const { claim } = outcome;
+  const end = await carryOut(outcome.claim, control, timings, room, progress);
+  outcome.claim.record.remove();
+  return end;
+}
 
+async function carryOut(
+  claim: Claim,
+  control: RunControl,
+  timings: Timings,
+  room: RunRoom,
+  progress: RunProgress,
+): Promise<RunEnd> {
   const announced = announceSubmission(claim, room);
   const secrets = room.redactor.scope();
   let run: PreparedRun | undefined;
   try {
-    if (outcome.isCancelled) throw new RunStopped("cancel");
-    if (isStuck) throw new RunReturned("The worker learned too late that it had claimed the flow run.");
+    if (claim.obstacle !== null) throw claim.obstacle;
     timings.enter("resolve");
     run = await prepareRun(claim, announced, control, secrets, room);
 

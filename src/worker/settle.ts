@@ -37,7 +37,7 @@ export async function settleAttempt(
   room: RunRoom,
   progress: Pick<RunProgress, "onStuck">,
 ): Promise<RunEnd> {
-  const { record, control } = attempt;
+  const { control } = attempt;
   logExit(attempt, result);
   const acknowledged = (await control.stopped)?.acknowledged ?? false;
   const decide = (state: State): Verdict | null =>
@@ -46,7 +46,6 @@ export async function settleAttempt(
   room.events.executed(attempt, result);
   if (control.reason === "cancel" && end.kind === "ended" && end.state === "Cancelled")
     room.events.cancelled(attempt);
-  record.remove();
   return end;
 }
 
@@ -59,7 +58,7 @@ export async function settleFailure(
   room: RunRoom,
   progress: Pick<RunProgress, "onStuck">,
 ): Promise<RunEnd> {
-  const { flowRun, record } = claim;
+  const { flowRun } = claim;
   const { phase } = timings;
   timings.enter("report");
   const stop = control.reason ?? (error instanceof RunStopped ? error.reason : undefined);
@@ -79,7 +78,6 @@ export async function settleFailure(
     return verdict;
   };
   const end = await conclude(claim, decide, room, progress);
-  record.remove();
   const isReturned = stop === undefined && end.kind === "ended" && end.state === verdict.proposal.name;
   return isReturned && verdict.proposal.type === "SCHEDULED"
     ? { kind: "returned", reason: error.message }

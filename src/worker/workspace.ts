@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 
 /** Where a run's pull steps and its process start. */
@@ -8,6 +8,7 @@ export interface Workspace {
   readonly directory: string;
   /** True for a fresh directory that goes away with the run; false for the configured `working_dir`. */
   readonly isTemporary: boolean;
+  create(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -27,19 +28,30 @@ export class Workspaces {
     mkdirSync(outputs, { recursive: true, mode: 0o700 });
   }
 
-  outputFile(flowRunId: string): string {
-    return join(this.#outputs, `${flowRunId}.log`);
+  /** Each attempt has its own, which stays for a while for whoever wants to look. */
+  outputFile(flowRunId: string, attempt: string): string {
+    return join(this.#outputs, `${flowRunId}-${attempt.slice(0, 8)}.log`);
   }
 
-  async open(flowRunId: string, workingDirectory: string | null, cwd: string): Promise<Workspace> {
+  /** Says where an attempt's workspace will be, so that this can be noted before there is one. */
+  place(flowRunId: string, attempt: string, workingDirectory: string | null, cwd: string): Workspace {
     if (workingDirectory !== null) {
       const directory = isAbsolute(workingDirectory) ? workingDirectory : resolve(cwd, workingDirectory);
-      await mkdir(directory, { recursive: true });
-      return { directory, isTemporary: false, remove: () => Promise.resolve() };
+      return {
+        directory,
+        isTemporary: false,
+        create: async () => void (await mkdir(directory, { recursive: true })),
+        remove: () => Promise.resolve(),
+      };
     }
     // Named after the run, so that whoever looks at the disk sees whose it is; "prefect" as the Python worker ends its names.
-    const directory = await mkdtemp(join(this.#root, `${flowRunId}-prefect-`));
-    return { directory, isTemporary: true, remove: () => this.remove(directory) };
+    const directory = join(this.#root, `${flowRunId}-prefect-${attempt.slice(0, 8)}`);
+    return {
+      directory,
+      isTemporary: true,
+      create: () => mkdir(directory, { mode: 0o700 }),
+      remove: () => this.remove(directory),
+    };
   }
 
   /** Deletes a temporary workspace; refuses anything that is not below the root. */

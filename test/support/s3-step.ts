@@ -52,11 +52,18 @@ export function openS3Stage(env: Record<string, string> = {}): S3Stage {
     abort,
     pull: (inputs) => pullFromS3.run(inputs, context),
     files: () =>
-      readdirSync(parent, { recursive: true, withFileTypes: true })
-        .filter((entry) => !entry.isDirectory())
-        .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
+      listBelow(parent)
+        .map((path) => relative(directory, path))
         .sort(),
     read: (path) => readFile(join(directory, path), "utf8"),
     [Symbol.dispose]: () => rmSync(parent, { recursive: true, force: true }),
   };
+}
+
+// By hand: `recursive` of readdir follows symbolic links on Node 24, for ever when one leads upwards.
+function listBelow(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? listBelow(path) : [path];
+  });
 }

@@ -6,6 +6,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 export default defineConfig({
   root,
   test: {
+    // Most tests wait for processes and sockets rather than for the CPU.
+    maxWorkers: 2,
     projects: [
       { test: { name: "unit", root, include: ["src/**/*.test.ts", "test/architecture.test.ts"] } },
       {

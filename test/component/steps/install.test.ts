@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { describe, it, onTestFinished } from "vitest";
 
 import { packageRoot } from "../../../src/lifecycle/package-root.ts";
@@ -116,8 +117,8 @@ describe("bridge.py", () => {
       setInterval(() => undefined, 1000);
     `;
     const child = spawn(process.execPath, ["-e", worker], { stdio: ["ignore", "pipe", "inherit"] });
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
-    const pids = line.toString().trim().split(" ").map(Number);
+    const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
+    const pids = line.split(" ").map(Number);
     expect(pids.filter((pid) => isAlive(pid))).toHaveLength(2);
     child.kill("SIGKILL");
     // The end of the inherited stdout is the end of the last process that held it.

@@ -33,7 +33,7 @@ export interface JournalEntry {
   readonly report?: { readonly proposal: StateProposal; readonly force: boolean; readonly judged?: string };
 }
 
-export interface TransitionIds {
+interface TransitionIds {
   readonly claim: string;
   readonly submitting: string;
   readonly running: string;

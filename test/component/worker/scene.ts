@@ -141,7 +141,7 @@ export async function stop(worker: TestProcess): Promise<number | null> {
   return (await worker.end(20_000)).code;
 }
 
-export function linesOf(file: string): readonly string[] {
+function linesOf(file: string): readonly string[] {
   try {
     return readFileSync(file, "utf8").split("\n").slice(0, -1);
   } catch {

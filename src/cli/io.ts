@@ -10,6 +10,8 @@ export interface Io {
   readonly stderr: OutputStream;
   /** Where the log goes: standard error too, but nothing is lost when the process exits. */
   readonly log: LogStream;
+  /** Where streamed output of flow runs goes: standard output; that nobody reads it must not end the worker. */
+  readonly output: LogStream;
   readonly signals: SignalSource;
   /** Ends the process at once (third press of Ctrl-C). */
   readonly exit: (code: number) => void;

@@ -10,9 +10,14 @@ export function processIo(): Io {
   const env = { ...process.env };
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   const log = openLogStream(2);
-  process.on("exit", () => log.flushSync());
+  const output = openLogStream(1);
+  process.on("exit", () => {
+    log.flushSync();
+    output.flushSync();
+  });
   return {
     log,
+    output,
     env,
     cwd: process.cwd(),
     homeDir: homedir(),

@@ -114,7 +114,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       env: io.env,
       cwd: io.cwd,
       prefectSettings: session.prefectSettings,
-      onOutput: (line) => void io.stdout.write(`${line}\n`),
+      onOutput: (line) => void io.output.write(`${line}\n`),
       killGraceMs: config.killGraceMs,
     },
   });

@@ -1,6 +1,8 @@
 import { describe, it } from "vitest";
 
-import { openScene, stop } from "./scene.ts";
+import { TestProcess } from "../../support/test-process.ts";
+import { workerBundle } from "../../support/worker-process.ts";
+import { openScene, POOL, PYTHON, QUICK, stop } from "./scene.ts";
 
 describe.concurrent("command flow runs (engine: none)", () => {
   it.for<[script: string, state: string, message: RegExp]>([
@@ -45,5 +47,26 @@ describe.concurrent("command flow runs (engine: none)", () => {
     ]);
     expect(lines.filter(([level]) => level === 30).map(([, text]) => text)).toEqual(["bad"]);
     expect(worker.lines).toContain("one");
+  });
+
+  it("go on when nobody reads the worker's stdout any more", async ({ expect }) => {
+    await using scene = await openScene();
+    const args = ["worker", "start", "--pool", POOL, "--python", PYTHON];
+    await using shell = new TestProcess(
+      "sh",
+      ["-c", `"$0" "$@" | true`, process.execPath, workerBundle, ...args],
+      {
+        cwd: scene.home.path,
+        env: { ...scene.home.env, ...QUICK, PREFECT_API_URL: scene.server.apiUrl },
+      },
+    );
+    await shell.waitForLine(/started: pool/, 10_000);
+    for (const script of ["echo one; echo two", "echo three"]) {
+      expect((await scene.server.waitForEnd(scene.script(script).id)).name).toBe("Completed");
+    }
+    shell.kill("SIGTERM");
+    await shell.closed;
+    expect(shell.output).not.toMatch(/EPIPE/);
+    expect(scene.leftovers()).toEqual([]);
   });
 });

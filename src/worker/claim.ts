@@ -52,7 +52,7 @@ export async function claimRun(
   if (record instanceof Error) return { kind: "returned", reason: record.message };
   const subject = readSubject(flowRun, room);
   subject.catch(() => undefined); // awaited later, unless the claim is refused
-  const outcome = await propose(flowRun.id, record.entry.transitionIds.claim, room, progress);
+  const outcome = await propose(flowRun, record.entry.transitionIds.claim, room, progress);
   if (outcome.kind === "claimed") {
     return { kind: "claimed", claim: { flowRun, record, subject, obstacle: outcome.obstacle } };
   }
@@ -63,7 +63,8 @@ export async function claimRun(
 function openRecord(flowRun: FlowRun, room: RunRoom): JournalRecord | Error {
   const { api, workPoolName: workPool, journal } = room;
   try {
-    return journal.open({ flowRunId: flowRun.id, apiUrl: api.apiUrl, workPool });
+    const { id: flowRunId, infrastructure_pid: pidBefore } = flowRun;
+    return journal.open({ flowRunId, apiUrl: api.apiUrl, workPool, pidBefore });
   } catch (thrown) {
     // A full disk: a run that is not in the journal could be lost, so it is left to others until there is room again.
     const err = coerceError(thrown);
@@ -90,7 +91,7 @@ async function readSubject(flowRun: FlowRun, { api, closing }: RunRoom): Promise
 }
 
 async function propose(
-  flowRunId: string,
+  { id: flowRunId, infrastructure_pid: pidBefore }: FlowRun,
   transitionId: string,
   room: RunRoom,
   progress: Pick<RunProgress, "onStuck">,
@@ -111,7 +112,8 @@ async function propose(
       isLate = true;
       progress.onStuck();
     });
-    if (isCancelledUnlaunched(found)) return { kind: "claimed", obstacle: new RunStopped("cancel") };
+    if (isCancelledUnlaunched(found, pidBefore))
+      return { kind: "claimed", obstacle: new RunStopped("cancel") };
     const state = found?.state;
     const isOurs = state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId;
     if (!isOurs) return { kind: "returned", reason: err.message };
@@ -120,9 +122,12 @@ async function propose(
   }
 }
 
-/** Claimed by somebody, maybe by us, and cancelled before anybody started a process: it only has to be concluded. */
-export function isCancelledUnlaunched(flowRun: FlowRun | null): boolean {
-  return flowRun?.state?.type === "CANCELLING" && flowRun.infrastructure_pid === null;
+/**
+ * Claimed by somebody, maybe by us, and cancelled before anybody started a process: it only has to be concluded. A run that
+ * was handed back keeps the pid of its earlier attempt, which is the one that it had when it was polled.
+ */
+export function isCancelledUnlaunched(flowRun: FlowRun | null, pidBefore: string | null): boolean {
+  return flowRun?.state?.type === "CANCELLING" && flowRun.infrastructure_pid === pidBefore;
 }
 
 function refusalOf(answer: SetStateResult | null): NotClaimed | null {

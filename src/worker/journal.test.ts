@@ -32,6 +32,7 @@ function writeOrphan(flowRunId: string, change: object = {}, nonce?: string): vo
     workPool: "p",
     phase: "claimed",
     attempt: "x",
+    pidBefore: null,
     transitionIds: TRANSITIONS,
   };
   writeFileSync(join(directory, nameOf(flowRunId, nonce)), JSON.stringify({ ...entry, ...change }));
@@ -44,7 +45,7 @@ function idsOf(records: readonly JournalRecord[]): string[] {
 describe("Journal", () => {
   it("leaves the entries of living workers alone", ({ expect }) => {
     const journal = new Journal(directory);
-    journal.open({ flowRunId: "mine", apiUrl: API, workPool: "p" });
+    journal.open({ flowRunId: "mine", apiUrl: API, workPool: "p", pidBefore: null });
     expect(new Journal(directory).takeOrphans(API, "p")).toEqual([]);
     expect(journal.has("mine")).toBe(true);
     expect(journal.has("min")).toBe(false);
@@ -66,8 +67,8 @@ describe("Journal", () => {
     writeOrphan("a", {}, "0");
     writeOrphan("a", { phase: "launched" }, "1");
     const journal = new Journal(directory);
-    journal.open({ flowRunId: "a", apiUrl: API, workPool: "p" });
-    const again = journal.open({ flowRunId: "a", apiUrl: API, workPool: "p" });
+    journal.open({ flowRunId: "a", apiUrl: API, workPool: "p", pidBefore: null });
+    const again = journal.open({ flowRunId: "a", apiUrl: API, workPool: "p", pidBefore: null });
     expect(readdirSync(directory)).toHaveLength(3);
     again.remove();
     expect(idsOf(journal.takeOrphans(API, "p"))).toEqual(["a", "a"]);
@@ -86,7 +87,12 @@ describe("Journal", () => {
   });
 
   it("keeps updates and forgets a removed entry", ({ expect }) => {
-    const record = new Journal(directory).open({ flowRunId: "a", apiUrl: API, workPool: "p" });
+    const record = new Journal(directory).open({
+      flowRunId: "a",
+      apiUrl: API,
+      workPool: "p",
+      pidBefore: null,
+    });
     record.update({ phase: "launched", handle: { pid: 7 } });
     expect(record.entry).toMatchObject({ phase: "launched", handle: { pid: 7 } });
     record.remove();

@@ -23,6 +23,8 @@ export interface JournalEntry {
   readonly attempt: string;
   /** Mark the states that this worker proposes before the launch: the server keeps them in the states' details. */
   readonly transitionIds: TransitionIds;
+  /** The `infrastructure_pid` that the run had before this claim, of an earlier attempt. */
+  readonly pidBefore: string | null;
   /** Removed with the run when it is ours (a fresh temporary directory). */
   readonly workspace?: string;
   readonly outputFile?: string;

@@ -100,7 +100,7 @@ async function settleUnlaunched({ entry, record, room, progress }: Orphan): Prom
   const flowRun = await untilAnswered(read, room, () => progress.onStuck());
   const state = flowRun?.state ?? null;
   const reason = "The worker ended before the flow run was started.";
-  const verdict = isCancelledUnlaunched(flowRun)
+  const verdict = isCancelledUnlaunched(flowRun, entry.pidBefore)
     ? { proposal: cancelled(CANCELLED_BEFORE_START), force: true }
     : isClaimOf(entry, state)
       ? { proposal: awaitingRetry(room.clock.now(), reason), force: false }

@@ -49,7 +49,8 @@ describe.concurrent("after a kill -9 of the worker, the next one", () => {
     await using scene = await openScene();
     const script = `echo pull >>${scene.path("diary")}; sleep 600`;
     const steps = [{ "prefect.deployments.steps.run_shell_script": { script, shell: true } }];
-    const run = scene.script("echo started", { steps });
+    // Of an earlier attempt that was handed back.
+    const run = scene.script("echo started", { steps, run: { infrastructure_pid: "77" } });
     const first = await scene.worker();
     await scene.written("diary");
     await kill(first);

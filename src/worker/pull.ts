@@ -2,10 +2,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 
 import { STEPS_VARIABLE } from "../launcher/markers.ts";
+import { fetchDeploymentCode } from "../steps/deployment-code.ts";
 import { interpreterOfCommand } from "../steps/python.ts";
-import { runPullSteps } from "../steps/run-steps.ts";
 import { StepError } from "../steps/errors.ts";
-import { prepareStorage } from "../steps/storage.ts";
 import { pullsByItself } from "./job.ts";
 
 import type { StepLog } from "../steps/types.ts";
@@ -42,21 +41,7 @@ export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledC
     signal: control.signal,
     registerSecret: (secret: string) => run.secrets.add(secret),
   };
-  const steps = deployment.pull_steps;
-  const storage = {
-    path: deployment.path,
-    storageDocumentId: deployment.storage_document_id,
-    entrypoint: deployment.entrypoint,
-  };
-  const pulled =
-    steps === null || steps.length === 0
-      ? await prepareStorage({ ...stage, ...storage })
-      : await runPullSteps({
-          ...stage,
-          steps,
-          fallback: storage,
-          onStep: (step) => room.events.pullStep(run, step),
-        });
+  const pulled = await fetchDeploymentCode(stage, deployment, (step) => room.events.pullStep(run, step));
   control.signal.throwIfAborted();
   const { [STEPS_VARIABLE]: _, ...env } = pulled.env;
   if (job.engine === "none") return { ...pulled, env, entrypoint: null };

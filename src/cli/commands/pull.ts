@@ -4,9 +4,8 @@ import { join, resolve } from "node:path";
 
 import { addSettingFlags } from "../../config/flags.ts";
 import { exitCodeOf, listenForSignals } from "../../lifecycle/shutdown.ts";
+import { fetchDeploymentCode } from "../../steps/deployment-code.ts";
 import { discoverPython, interpreterOfCommand } from "../../steps/python.ts";
-import { runPullSteps } from "../../steps/run-steps.ts";
-import { prepareStorage } from "../../steps/storage.ts";
 import { environmentWith } from "../../worker/environment.ts";
 import { resolveJob } from "../../worker/job.ts";
 import { apiLookups } from "../../worker/lookups.ts";
@@ -94,16 +93,7 @@ async function pullDeployment(
     signal,
     registerSecret,
   };
-  const steps = deployment.pull_steps;
-  const storage = {
-    path: deployment.path,
-    storageDocumentId: deployment.storage_document_id,
-    entrypoint: deployment.entrypoint,
-  };
-  const pulled =
-    steps === null || steps.length === 0
-      ? await prepareStorage({ ...stage, ...storage })
-      : await runPullSteps({ ...stage, steps, fallback: storage });
+  const pulled = await fetchDeploymentCode(stage, deployment);
   return pulled.directory;
 }
 

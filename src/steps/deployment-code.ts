@@ -1,0 +1,34 @@
+import { runPullSteps } from "./run-steps.ts";
+import { prepareStorage } from "./storage.ts";
+
+import type { Deployment } from "../api/types.ts";
+import type { PulledCode, PullStage } from "./pull-stage.ts";
+import type { StepEvent } from "./run-steps.ts";
+import type { ReferenceLookups } from "./types.ts";
+
+/** What a deployment says of where its code comes from. */
+export type CodeSource = Pick<Deployment, "pull_steps" | "path" | "storage_document_id" | "entrypoint">;
+
+/**
+ * Fetches a deployment's code: by its pull steps, or from its storage when it has none (protocol §5.1). Rejects with a StepError,
+ * or with the reason of the stage's signal.
+ */
+export async function fetchDeploymentCode(
+  stage: PullStage & { readonly lookups: ReferenceLookups },
+  source: CodeSource,
+  onStep?: (event: StepEvent) => void,
+): Promise<PulledCode> {
+  const storage = {
+    path: source.path,
+    storageDocumentId: source.storage_document_id,
+    entrypoint: source.entrypoint,
+  };
+  const steps = source.pull_steps;
+  if (steps === null || steps.length === 0) return await prepareStorage({ ...stage, ...storage });
+  return await runPullSteps({
+    ...stage,
+    steps,
+    fallback: storage,
+    ...(onStep === undefined ? {} : { onStep }),
+  });
+}

@@ -23,6 +23,8 @@ await build({
   target: "node20",
   minifySyntax: true,
   minifyWhitespace: true,
+  // Finds its binary beside itself.
+  external: ["@photostructure/sqlite"],
   plugins: [
     {
       name: "part of undici",

@@ -21,6 +21,11 @@ const ERROR_CODES = {
     doc: "the work pool is missing, or of a kind no worker serves",
   },
   NOT_FOUND: { retryable: false, exitCode: 1, doc: "the object named on the command line does not exist" },
+  DATABASE_UNUSABLE: {
+    retryable: false,
+    exitCode: 1,
+    doc: "the embedded server's database is in use or cannot be opened",
+  },
   USAGE: { retryable: false, exitCode: 2, doc: "the command line is wrong" },
 } as const;
 

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { WorkerError, coerceError } from "../errors.ts";
 import { addPullCommand } from "./commands/pull.ts";
 import { addRenderCommand } from "./commands/render.ts";
+import { addServerCommand } from "./commands/server-start.ts";
 import { addWorkerCommand } from "./commands/worker-start.ts";
 import { version } from "./version.ts";
 
@@ -25,6 +26,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     exitCode = code;
   };
   addWorkerCommand(program, io, finish);
+  addServerCommand(program, io, finish);
   addRenderCommand(program, io, finish);
   addPullCommand(program, io, finish);
   try {

@@ -4,6 +4,7 @@ import { systemClock } from "../lifecycle/clock.ts";
 import { parseLogLevel } from "../log/levels.ts";
 import { createLogger } from "../log/logger.ts";
 import { Redactor } from "../log/redactor.ts";
+import { findLocalServer } from "./embedded-server.ts";
 import { version } from "./version.ts";
 
 import type { PrefectClient } from "../api/client.ts";
@@ -15,20 +16,43 @@ import type { Logger } from "../log/logger.ts";
 import type { Io } from "./io.ts";
 
 /** What every command that talks to the API has at hand. */
-export interface Session extends LoadedConfig {
+export interface Session extends Settings {
   readonly client: PrefectClient;
   readonly apiUrl: string;
-  readonly logger: Logger;
-  readonly redactor: Redactor;
   close(): Promise<void>;
 }
 
-/** Reads the settings, opens the log and the API client. Throws a ConfigError with everything that is wrong. */
+/** The settings, and the log that they ask for. */
+export interface Settings extends LoadedConfig {
+  readonly logger: Logger;
+  readonly redactor: Redactor;
+}
+
+/**
+ * Reads the settings, opens the log and the API client. Where no API URL is configured, a server that runs on this machine
+ * where the embedded one would be is used. Throws a ConfigError with everything that is wrong.
+ */
 export async function openSession(
   io: Io,
   flags: FlagValues,
   required: readonly SettingKey[] = ["api.url"],
 ): Promise<Session> {
+  const optional = await readSettings(
+    io,
+    flags,
+    required.filter((key) => key !== "api.url"),
+  );
+  if (!required.includes("api.url") || optional.config.api.url !== undefined) return sessionOf(optional);
+  const apiUrl = await findLocalServer(optional.config);
+  return sessionOf(await readSettings(io, apiUrl === undefined ? flags : { ...flags, apiUrl }, required));
+}
+
+/** Reads the settings and opens the log. Throws a ConfigError with everything that is wrong. */
+export async function readSettings(
+  io: Io,
+  flags: FlagValues,
+  required: readonly SettingKey[] = [],
+): Promise<Settings> {
   const loaded = await loadConfig({ flags, env: io.env, cwd: io.cwd, homeDir: io.homeDir, required });
   const { config } = loaded;
   const redactor = new Redactor();
@@ -41,10 +65,14 @@ export async function openSession(
     redactor,
     isTty,
   });
-  for (const warning of loaded.warnings) logger.warn(warning);
-  const apiUrl = config.api.url ?? "";
-  const client = createPrefectClient({ ...clientOptions(config, logger), apiUrl });
-  return { ...loaded, client, apiUrl: client.apiUrl, logger, redactor, close: () => client.close() };
+  return { ...loaded, logger, redactor };
+}
+
+function sessionOf(settings: Settings): Session {
+  const { config, logger, warnings } = settings;
+  for (const warning of warnings) logger.warn(warning);
+  const client = createPrefectClient({ ...clientOptions(config, logger), apiUrl: config.api.url ?? "" });
+  return { ...settings, client, apiUrl: client.apiUrl, close: () => client.close() };
 }
 
 function clientOptions(
@@ -77,9 +105,9 @@ export function isCloud(config: Config): boolean {
   return cloud.apiUrl !== undefined && api.url?.startsWith(cloud.apiUrl) === true;
 }
 
-function secretsOf({ api, client }: Config): string[] {
+function secretsOf({ api, client, server }: Config): string[] {
   const { key, authString } = api;
   const password = authString?.slice(authString.indexOf(":") + 1);
   const headers = Object.values(client.customHeaders).filter((value) => value.length >= 8);
-  return [key, authString, password, ...headers].filter((secret) => secret !== undefined);
+  return [key, authString, password, server.authString, ...headers].filter((secret) => secret !== undefined);
 }

@@ -55,6 +55,13 @@ export interface Config {
   readonly cancellationPollMs: number;
   readonly startConcurrency: number;
   readonly dataDir: string;
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly authString: string | undefined;
+    readonly dataDir: string;
+    readonly insecure: boolean;
+  };
   readonly workspaceRoot: string;
   readonly housekeeping: { readonly cron: string | undefined };
   readonly log: { readonly format: SettingValues["log.format"]; readonly level: LogLevel };
@@ -139,6 +146,13 @@ export function compileConfig(values: SettingValues, surroundings: ConfigSurroun
     cancellationPollMs: values.cancellation_poll,
     startConcurrency: values.start_concurrency ?? Math.max(2, surroundings.cpuCount),
     dataDir,
+    server: {
+      host: values["server.api.host"] ?? "",
+      port: values["server.api.port"],
+      authString: values["server.api.auth_string"],
+      dataDir: values["server.data"] ?? path.join(dataDir, "server"),
+      insecure: values["server.insecure"],
+    },
     workspaceRoot: values.workspace_root ?? path.join(dataDir, "workspaces"),
     housekeeping: { cron: values["housekeeping.cron"] },
     log: {

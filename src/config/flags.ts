@@ -28,15 +28,16 @@ export interface OptionSink {
 
 const CONFIG_FLAG = "config";
 
-/** The options of the given scopes, `--config` among those of "all". Defaults are only described: they are ours to fill. */
+/** The options of the given scopes; "all" brings those of "log", and both bring `--config`. Defaults are only described: they are ours to fill. */
 export function settingFlags(scopes: readonly FlagScope[]): readonly FlagSpec[] {
+  const wanted: readonly FlagScope[] = scopes.includes("all") ? [...scopes, "log"] : scopes;
   const specs = SETTING_ENTRIES.flatMap((entry) =>
-    entry.setting.flag !== undefined && scopes.includes(entry.setting.flag.scope)
+    entry.setting.flag !== undefined && wanted.includes(entry.setting.flag.scope)
       ? describeFlag(entry, entry.setting.flag)
       : [],
   );
   const config = ENVIRONMENT_ONLY.find(({ flag }) => flag !== undefined);
-  if (config === undefined || !scopes.includes("all")) return specs;
+  if (config === undefined || !wanted.includes("log")) return specs;
   return [
     ...specs,
     {

@@ -63,14 +63,14 @@ export const RUN_SETTINGS = {
     default: "auto",
     doc: "Console lines: pretty, json, or auto (pretty on a terminal).",
     example: "json",
-    flag: { name: "log-format", metavar: "FORMAT", scope: "all" },
+    flag: { name: "log-format", metavar: "FORMAT", scope: "log" },
   }),
   "log.level": own({
     type: level,
     defaultDoc: "logging.level, or DEBUG in a debug mode",
     doc: "Lowest level of the worker's own lines on the console.",
     example: "warning",
-    flag: { name: "log-level", metavar: "LEVEL", scope: "all" },
+    flag: { name: "log-level", metavar: "LEVEL", scope: "log" },
   }),
   debug_mode: prefect({
     type: boolean,

@@ -1,7 +1,10 @@
 import type { ValueType } from "./value-types.ts";
 
-/** Which commands offer a flag: every one, those that run a flow's steps or code, or only `worker start`. */
-export type FlagScope = "all" | "flow" | "worker";
+/**
+ * Which commands offer a flag: `log` all of them, `all` those that talk to the API, `flow` those that run a flow's steps or
+ * code, `worker` and `server` only the start of one.
+ */
+export type FlagScope = "log" | "all" | "flow" | "worker" | "server";
 
 /** How a setting stands on the command line. */
 export interface Flag {

@@ -112,7 +112,7 @@ describe("config.example.yaml", () => {
 
 describe("flags", () => {
   it("come from the table, with the scopes of a command", ({ expect }) => {
-    const spellings = settingFlags(["all", "flow", "worker"]).map(({ flags }) => flags);
+    const spellings = settingFlags(["all", "flow", "worker", "server"]).map(({ flags }) => flags);
     const withFlag = SETTING_ENTRIES.filter(({ setting }) => setting.flag !== undefined);
     expect(spellings.filter((flags) => !flags.startsWith("--no-"))).toHaveLength(withFlag.length + 1);
     expect(settingFlags(["all"]).map(({ flags }) => flags)).toEqual([

@@ -1,5 +1,6 @@
 import { API_SETTINGS } from "./api-settings.ts";
 import { RUN_SETTINGS } from "./run-settings.ts";
+import { SERVER_SETTINGS } from "./server-settings.ts";
 import { environmentName } from "./setting.ts";
 import { WORKER_SETTINGS } from "./worker-settings.ts";
 
@@ -9,7 +10,7 @@ import type { Setting } from "./setting.ts";
  * Every setting there is, by key. Flags, environment variables, files, config.example.yaml and the README's table all
  * come from here: to add a setting, add a row, give it a place in `compileConfig`, and run `npm run gen`.
  */
-const SETTINGS = { ...API_SETTINGS, ...WORKER_SETTINGS, ...RUN_SETTINGS };
+const SETTINGS = { ...API_SETTINGS, ...WORKER_SETTINGS, ...RUN_SETTINGS, ...SERVER_SETTINGS };
 
 export type SettingKey = keyof typeof SETTINGS;
 

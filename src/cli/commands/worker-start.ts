@@ -1,6 +1,7 @@
 import { addSettingFlags } from "../../config/flags.ts";
 import { exitCodeOf, listenForSignals } from "../../lifecycle/shutdown.ts";
-import { openSession } from "../session.ts";
+import { findLocalServer, startEmbeddedServer } from "../embedded-server.ts";
+import { openSession, readSettings } from "../session.ts";
 import { assembleWorker } from "../worker-assembly.ts";
 
 import type { Command } from "commander";
@@ -12,7 +13,8 @@ import type { Io } from "../io.ts";
 const HELP = `
 Serves a work pool in place of \`prefect worker start\`: takes its scheduled flow runs, runs their pull steps, and starts each as
 a process. Settings come from flags, the environment (PREFECT_…, LIGHTERMAN_…), --config FILE, .env, prefect.toml, pyproject.toml
-and the active Prefect profile, in this order.
+and the active Prefect profile, in this order. Without an API URL in any of them, the embedded server is started in the same process
+(see \`lighterman server start --help\`).
 
 The first Ctrl-C (SIGTERM, SIGINT) takes no more runs and lets those in progress end; after --drain-timeout they are handed back to
 the server. The second ends them now and reports it; the third leaves at once.
@@ -27,15 +29,35 @@ Examples:
 export function addWorkerCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
   const worker = program.command("worker").description("serve a work pool");
   const start = worker.command("start").description("start a worker").addHelpText("after", HELP);
-  addSettingFlags(start, ["all", "worker", "flow"]);
+  addSettingFlags(start, ["all", "worker", "flow", "server"]);
   start.action(async (flags: FlagValues) => {
-    const session = await openSession(io, flags, ["api.url", "worker.pool"]);
+    const { config, logger } = await readSettings(io, flags, ["worker.pool"]);
+    if (config.api.url !== undefined || (await findLocalServer(config)) !== undefined) {
+      finish(await startWorker(io, flags));
+      return;
+    }
+    const server = await startEmbeddedServer(config, logger);
     try {
-      finish(await serve(session, io));
+      logger.info(
+        { apiUrl: server.apiUrl },
+        `No API URL is configured: this process also serves the API, at ${server.apiUrl} (data in ${config.server.dataDir})`,
+      );
+      const { authString } = config.server;
+      const env = authString === undefined ? io.env : { ...io.env, PREFECT_API_AUTH_STRING: authString };
+      finish(await startWorker({ ...io, env }, { ...flags, apiUrl: server.apiUrl }));
     } finally {
-      await session.close();
+      await server.close();
     }
   });
+}
+
+async function startWorker(io: Io, flags: FlagValues): Promise<number> {
+  const session = await openSession(io, flags, ["api.url", "worker.pool"]);
+  try {
+    return await serve(session, io);
+  } finally {
+    await session.close();
+  }
 }
 
 async function serve(session: Session, io: Io): Promise<number> {

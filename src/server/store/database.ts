@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { WorkerError } from "../../errors.ts";
@@ -73,6 +73,7 @@ export class Database implements Reader {
     let sqlite: DatabaseSync | undefined;
     try {
       sqlite = new DatabaseSync(path, { timeout: 0 });
+      await chmod(path, 0o600);
       // With the exclusive mode set first, WAL needs no shared memory, and a second process is refused.
       sqlite.exec(
         "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000",
@@ -80,7 +81,7 @@ export class Database implements Reader {
       migrate(sqlite, migrations, path);
       return new Database(sqlite);
     } catch (thrown) {
-      sqlite?.close();
+      if (sqlite !== undefined) release(sqlite);
       throw inWords(thrown, path);
     }
   }
@@ -117,7 +118,7 @@ export class Database implements Reader {
     this.#isClosed = true;
     this.#flush();
     this.#statements.clear();
-    this.#sqlite.close();
+    release(this.#sqlite);
   }
 
   #flush(): void {
@@ -177,6 +178,16 @@ export class Database implements Reader {
 }
 
 const MAX_STATEMENTS = 500;
+
+/** Closes the connection. SQLite holds on to the file until the last statement is garbage, so its lock is given back first. */
+function release(sqlite: DatabaseSync): void {
+  try {
+    sqlite.exec("PRAGMA journal_mode=DELETE; PRAGMA locking_mode=NORMAL; SELECT count(*) FROM sqlite_master");
+  } catch {
+    // Another process has the file, or it is no database: there is no lock of ours.
+  }
+  sqlite.close();
+}
 
 function migrate(sqlite: DatabaseSync, migrations: readonly Migration[], path: string): void {
   sqlite.exec("BEGIN EXCLUSIVE");

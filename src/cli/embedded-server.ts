@@ -1,0 +1,46 @@
+import { isIP } from "node:net";
+
+import { WorkerError } from "../errors.ts";
+
+import type { Config } from "../config/config.ts";
+import type { Logger } from "../log/logger.ts";
+import type { RunningServer } from "../server/server.ts";
+
+const PROBE_MS = 1000;
+
+/** Starts the embedded server as the settings say. Throws a WorkerError when it would be open to others without a password. */
+export async function startEmbeddedServer(
+  { server }: Pick<Config, "server">,
+  logger: Logger,
+): Promise<RunningServer> {
+  const { host, port, authString, dataDir, insecure } = server;
+  if (!isLoopback(host) && authString === undefined && !insecure) {
+    throw new WorkerError(
+      "CONFIG_INVALID",
+      `The server would be open to everyone who can reach this machine: it is to listen on ${host} without a password`,
+      {
+        hint: "Set PREFECT_SERVER_API_AUTH_STRING=user:password, listen on 127.0.0.1, or give --insecure if the network is trusted.",
+      },
+    );
+  }
+  // It is only loaded where it is wanted: a worker of a real server stays small.
+  const { startServer } = await import("../server/server.ts");
+  return startServer({ settings: { host, port, authString, dataDirectory: dataDir }, logger });
+}
+
+/** The API's URL of a server that already runs on this machine where the embedded one would be; undefined when there is none. */
+export async function findLocalServer({ server }: Pick<Config, "server">): Promise<string | undefined> {
+  if (server.port === 0) return undefined;
+  const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
+  const apiUrl = `http://${isIP(host) === 6 ? `[${host}]` : host}:${server.port}/api`;
+  try {
+    const answer = await fetch(`${apiUrl}/health`, { signal: AbortSignal.timeout(PROBE_MS) });
+    return answer.ok && (await answer.text()).trim() === "true" ? apiUrl : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

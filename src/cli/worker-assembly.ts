@@ -73,6 +73,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
   });
   const launcher = createProcessLauncher({ clock, logger });
   const workspaces = new Workspaces(config.workspaceRoot, join(config.dataDir, "output"));
+  workspaces.spreadOverDisk();
   const journal = new Journal(join(config.dataDir, "journal"));
   let interpreter: Promise<PythonInterpreter> | undefined;
   function python(): Promise<PythonInterpreter> {

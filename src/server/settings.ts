@@ -6,14 +6,6 @@ export interface ServerSettings {
   readonly dataDirectory: string;
   /** `user:password`; without it the API is open. */
   readonly authString: string | undefined;
-  readonly scheduler: {
-    readonly loopSeconds: number;
-    /** Runs ahead: at least so many, and for so long; at most so many, and for so long. */
-    readonly minRuns: number;
-    readonly maxRuns: number;
-    readonly minScheduledTimeSeconds: number;
-    readonly maxScheduledTimeSeconds: number;
-  };
   readonly lateRuns: { readonly loopSeconds: number; readonly afterSeconds: number };
   readonly foreman: {
     readonly loopSeconds: number;
@@ -25,9 +17,6 @@ export interface ServerSettings {
   readonly pauseExpirations: { readonly loopSeconds: number };
   readonly cancellationCleanup: { readonly loopSeconds: number; readonly cancellingTimeoutSeconds: number };
   readonly leases: { readonly loopSeconds: number };
-  readonly triggers: { readonly loopSeconds: number };
-  /** A running flow run whose heartbeats stop for so long is taken for dead; 0 turns it off. */
-  readonly zombies: { readonly heartbeatTimeoutSeconds: number };
   readonly retention: { readonly loopSeconds: number; readonly eventsSeconds: number };
   readonly deploymentConcurrencySlotWaitSeconds: number;
   readonly initialDeploymentLeaseDurationSeconds: number;
@@ -37,13 +26,6 @@ export const DEFAULT_SERVER_SETTINGS: Omit<ServerSettings, "dataDirectory"> = {
   host: "127.0.0.1",
   port: 4200,
   authString: undefined,
-  scheduler: {
-    loopSeconds: 60,
-    minRuns: 3,
-    maxRuns: 100,
-    minScheduledTimeSeconds: 3600,
-    maxScheduledTimeSeconds: 100 * 86_400,
-  },
   lateRuns: { loopSeconds: 5, afterSeconds: 15 },
   foreman: {
     loopSeconds: 15,
@@ -55,8 +37,6 @@ export const DEFAULT_SERVER_SETTINGS: Omit<ServerSettings, "dataDirectory"> = {
   pauseExpirations: { loopSeconds: 5 },
   cancellationCleanup: { loopSeconds: 20, cancellingTimeoutSeconds: 300 },
   leases: { loopSeconds: 5 },
-  triggers: { loopSeconds: 5 },
-  zombies: { heartbeatTimeoutSeconds: 540 },
   retention: { loopSeconds: 3600, eventsSeconds: 7 * 86_400 },
   deploymentConcurrencySlotWaitSeconds: 30,
   initialDeploymentLeaseDurationSeconds: 300,

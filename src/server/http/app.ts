@@ -56,7 +56,7 @@ export function createApp(context: ServerContext, routes: readonly Routes[]): Fa
         "Request failed",
       );
     }
-    return reply.status(answer.status).send(answer.body);
+    return reply.status(answer.status).headers(answer.headers).send(answer.body);
   });
   void app.register(
     async (api) => {

@@ -1,18 +1,7 @@
-import { isJsonObject } from "../../json/value.ts";
-import { invalidRequest, invalidValues } from "./errors.ts";
+import { Float, isJsonObject } from "../../json/value.ts";
+import { invalidRequest } from "./errors.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
-
-interface Issue {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
-
-interface Schema<T> {
-  safeParse(
-    value: unknown,
-  ): { success: true; data: T } | { success: false; error: { issues: readonly Issue[] } };
-}
 
 /** The request's body as an object (`{}` when there is none). Throws the 422 of Prefect's server otherwise. */
 export function objectBody(body: unknown): JsonObject {
@@ -20,18 +9,6 @@ export function objectBody(body: unknown): JsonObject {
   const json = body as Json;
   if (isJsonObject(json)) return json;
   throw invalidRequest(["body"], "Input should be a valid dictionary or object to extract fields from", json);
-}
-
-/** Checks a body against a zod schema. Throws the 422 of Prefect's server with every problem. */
-export function parseBody<T>(schema: Schema<T>, body: unknown, location: readonly string[] = ["body"]): T {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  throw invalidValues(
-    result.error.issues.map(({ path, message }) => ({
-      location: [...location, ...path.map((part) => (typeof part === "number" ? part : String(part)))],
-      message,
-    })),
-  );
 }
 
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
@@ -44,4 +21,42 @@ export function parseUuid(text: unknown, location: readonly string[] = ["path", 
   if (text.length === 36) return text.toLowerCase();
   const hex = text.toLowerCase().replaceAll("-", "");
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+/** A text field; undefined when absent or null. Throws a 422 for anything else. */
+export function textOf(body: JsonObject, key: string): string | undefined {
+  const value = body[key];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "string") throw invalidRequest(["body", key], "Input should be a valid string", value);
+  return value;
+}
+
+/** An integer field (`2.0` counts); undefined when absent or null. Throws a 422 for anything else. */
+export function integerOf(body: JsonObject, key: string): number | undefined {
+  const value = body[key];
+  if (value === undefined || value === null) return undefined;
+  const number = value instanceof Float ? value.value : value;
+  if (typeof number !== "number" || !Number.isSafeInteger(number)) {
+    throw invalidRequest(["body", key], "Input should be a valid integer", value);
+  }
+  return number;
+}
+
+/** An object field; undefined when absent or null. Throws a 422 for anything else. */
+export function objectOf(body: JsonObject, key: string): JsonObject | undefined {
+  const value = body[key];
+  if (value === undefined || value === null) return undefined;
+  if (!isJsonObject(value)) throw invalidRequest(["body", key], "Input should be a valid dictionary", value);
+  return value;
+}
+
+/** A list of texts; undefined when absent or null. Throws a 422 for anything else. */
+export function textsOf(body: JsonObject, key: string): readonly string[] | undefined {
+  const value = body[key];
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) throw invalidRequest(["body", key], "Input should be a valid list", value);
+  return (value as readonly Json[]).map((item) => {
+    if (typeof item !== "string") throw invalidRequest(["body", key], "Input should be a valid string", item);
+    return item;
+  });
 }

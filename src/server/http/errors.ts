@@ -4,12 +4,18 @@ import type { Json } from "../../json/value.ts";
 export class ApiError extends Error {
   readonly status: number;
   readonly body: Json;
+  readonly headers: Readonly<Record<string, string>>;
 
   /** `body` is a text for FastAPI's `{"detail": …}`, or the whole body. */
-  constructor(status: number, body: string | { readonly [key: string]: Json }) {
+  constructor(
+    status: number,
+    body: string | { readonly [key: string]: Json },
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     super(typeof body === "string" ? body : JSON.stringify(body));
     this.name = "ApiError";
     this.status = status;
+    this.headers = headers;
     this.body = typeof body === "string" ? { detail: body } : body;
   }
 }
@@ -30,32 +36,15 @@ export function notFound(what: string): ApiError {
   return new ApiError(404, `${what} not found`);
 }
 
-export interface InvalidValue {
-  /** The path to the value, as in `["body", "name"]`. */
-  readonly location: readonly (string | number)[];
-  readonly message: string;
-  readonly input?: Json;
-}
-
-/** 422 in the shape of Prefect's server. */
-export function invalidValues(values: readonly InvalidValue[]): ApiError {
-  return new ApiError(422, {
-    exception_message: "Invalid request received.",
-    exception_detail: values.map(({ location, message, input = null }) => ({
-      type: "value_error",
-      loc: location,
-      msg: message,
-      input,
-    })),
-    request_body: null,
-  });
-}
-
-/** 422 for one value. */
+/** 422 in the shape of Prefect's server; `location` is the path to the value, as in `["body", "name"]`. */
 export function invalidRequest(
   location: readonly (string | number)[],
   message: string,
   input: Json = null,
 ): ApiError {
-  return invalidValues([{ location, message, input }]);
+  return new ApiError(422, {
+    exception_message: "Invalid request received.",
+    exception_detail: [{ type: "value_error", loc: location, msg: message, input }],
+    request_body: null,
+  });
 }

@@ -3,7 +3,7 @@ import { jsonValue } from "../http/reply.ts";
 import type { FastifyInstance } from "fastify";
 
 /** The version of Prefect's server whose answers these are; the engine refuses another major version (protocol §9.3). */
-export const PREFECT_VERSION = "3.8.8";
+const PREFECT_VERSION = "3.8.8";
 
 /** What clients ask of any server: version, health, storage defaults, CSRF (off, as by default in Prefect). */
 export function addAdminRoutes(app: FastifyInstance): void {

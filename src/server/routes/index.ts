@@ -1,10 +1,34 @@
+import { serveEventsIn, serveEventsOut } from "../events/sockets.ts";
 import { addAdminRoutes } from "./admin.ts";
+import { addConcurrencyLimitV2Routes } from "./concurrency-limits-v2.ts";
+import { addDeploymentRoutes } from "./deployments.ts";
+import { addEventRoutes } from "./events.ts";
+import { addFlowRunRoutes } from "./flow-runs.ts";
+import { addFlowRoutes } from "./flows.ts";
+import { addLogRoutes } from "./logs.ts";
+import { addTaskRunRoutes } from "./task-runs.ts";
+import { addVariableRoutes } from "./variables.ts";
+import { addWorkPoolRoutes } from "./work-pools.ts";
 
 import type { Routes } from "../http/app.ts";
 import type { SocketHandler } from "../http/web-sockets.ts";
 
 /** The endpoints, one file a noun. */
-export const ROUTES: readonly Routes[] = [addAdminRoutes];
+export const ROUTES: readonly Routes[] = [
+  addAdminRoutes,
+  addFlowRoutes,
+  addFlowRunRoutes,
+  addTaskRunRoutes,
+  addDeploymentRoutes,
+  addWorkPoolRoutes,
+  addLogRoutes,
+  addVariableRoutes,
+  addEventRoutes,
+  addConcurrencyLimitV2Routes,
+];
 
 /** The WebSockets, by path. */
-export const SOCKETS: Readonly<Record<string, SocketHandler>> = {};
+export const SOCKETS: Readonly<Record<string, SocketHandler>> = {
+  "/api/events/in": serveEventsIn,
+  "/api/events/out": serveEventsOut,
+};

@@ -75,7 +75,7 @@ CREATE TABLE flow_run (
 CREATE UNIQUE INDEX flow_run_idempotency ON flow_run (flow_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX flow_run_due ON flow_run (work_queue_id, next_scheduled_start_time) WHERE state_type = 'SCHEDULED';
 CREATE INDEX flow_run_scheduled ON flow_run (next_scheduled_start_time) WHERE state_type = 'SCHEDULED';
-CREATE INDEX flow_run_busy ON flow_run (work_queue_id) WHERE state_type IN ('PENDING', 'RUNNING', 'CANCELLING');
+CREATE INDEX flow_run_busy ON flow_run (work_queue_id) WHERE state_type IN ('PENDING', 'RUNNING');
 CREATE INDEX flow_run_open ON flow_run (state_type, state_timestamp) WHERE state_type NOT IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED');
 CREATE INDEX flow_run_auto ON flow_run (deployment_id, next_scheduled_start_time) WHERE auto_scheduled = 1 AND state_type = 'SCHEDULED';
 CREATE INDEX flow_run_deployment ON flow_run (deployment_id, expected_start_time);

@@ -1,0 +1,224 @@
+import { randomUUID } from "node:crypto";
+
+import { parseUuid, integerOf, objectBody, textOf, textsOf } from "../http/body.ts";
+import { ApiError, invalidRequest } from "../http/errors.ts";
+import { createLease, releaseLease, renewLease, returnSlots, takeSlots } from "../concurrency/leases.ts";
+import { limitReply } from "../deployments/row.ts";
+import { pageOf } from "../filters/index.ts";
+import { addSeconds, epochMsOf, timestampOf } from "../store/timestamp.ts";
+
+import type { FastifyInstance } from "fastify";
+
+import type { JsonObject } from "../../json/value.ts";
+import type { ServerContext } from "../context.ts";
+import type { Reader, Transaction } from "../store/database.ts";
+
+interface LimitRow {
+  readonly id: string;
+  readonly created: string;
+  readonly updated: string;
+  readonly name: string;
+  readonly active: number;
+  readonly limit: number;
+  readonly active_slots: number;
+  readonly denied_slots: number;
+  readonly slot_decay_per_second: number;
+  readonly avg_slot_occupancy_seconds: number;
+  readonly decayed_at: string | null;
+}
+
+interface Params {
+  readonly key: string;
+}
+
+const DEFAULT_LEASE_SECONDS = 300;
+const SHORTEST_WAIT_SECONDS = 1;
+
+/** Global concurrency limits and their leases (prefect/server/api/concurrency_limits_v2.py). */
+export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: ServerContext): void {
+  const { database, clock } = context;
+  const now = (): string => timestampOf(clock.now());
+
+  app.post("/v2/concurrency_limits", async ({ body }, reply) => {
+    const given = objectBody(body);
+    const [name, limit] = [textOf(given, "name"), integerOf(given, "limit")];
+    if (name === undefined || limit === undefined)
+      throw invalidRequest(["body", name === undefined ? "name" : "limit"], "Field required");
+    const row = await database.write((tx) => {
+      const added = tx.run(
+        'INSERT OR IGNORE INTO concurrency_limit_v2 (id, created, updated, name, active, "limit", active_slots, denied_slots, slot_decay_per_second) VALUES (?,?,?,?,?,?,?,?,?)',
+        randomUUID(),
+        now(),
+        now(),
+        name,
+        given["active"] === false ? 0 : 1,
+        limit,
+        integerOf(given, "active_slots") ?? 0,
+        integerOf(given, "denied_slots") ?? 0,
+        Number(given["slot_decay_per_second"] ?? 0),
+      );
+      if (added === 0) throw new ApiError(409, "A concurrency limit with this name already exists.");
+      return findLimit(tx, name);
+    });
+    return reply.status(201).send(limitReply(row));
+  });
+
+  app.get<{ Params: Params }>("/v2/concurrency_limits/:key", ({ params }) =>
+    limitReply(findLimit(database, params.key)),
+  );
+
+  app.patch<{ Params: Params }>("/v2/concurrency_limits/:key", async ({ params, body }, reply) => {
+    const change = objectBody(body);
+    await database.write((tx) => {
+      const row = findLimit(tx, params.key);
+      tx.run(
+        'UPDATE concurrency_limit_v2 SET updated = ?, name = ?, "limit" = ?, active = ?, active_slots = ?, slot_decay_per_second = ? WHERE id = ?',
+        now(),
+        textOf(change, "name") ?? row.name,
+        integerOf(change, "limit") ?? row.limit,
+        typeof change["active"] === "boolean" ? Number(change["active"]) : row.active,
+        integerOf(change, "active_slots") ?? row.active_slots,
+        Number(change["slot_decay_per_second"] ?? row.slot_decay_per_second),
+        row.id,
+      );
+    });
+    return reply.status(204).send();
+  });
+
+  app.delete<{ Params: Params }>("/v2/concurrency_limits/:key", async ({ params }, reply) => {
+    await database.write((tx) =>
+      tx.run("DELETE FROM concurrency_limit_v2 WHERE id = ?", findLimit(tx, params.key).id),
+    );
+    return reply.status(204).send();
+  });
+
+  app.post("/v2/concurrency_limits/filter", ({ body }) => {
+    const { limit, offset } = pageOf(objectBody(body));
+    return database
+      .all<LimitRow>("SELECT * FROM concurrency_limit_v2 ORDER BY name LIMIT ? OFFSET ?", limit, offset)
+      .map((row) => limitReply(row));
+  });
+
+  async function increment(
+    body: JsonObject,
+    withLease: boolean,
+  ): Promise<{ leaseId: string | null; limits: LimitRow[] }> {
+    const slots = integerOf(body, "slots") ?? 0;
+    if (slots < 1) throw invalidRequest(["body", "slots"], "Input should be greater than 0", slots);
+    const names = textsOf(body, "names") ?? [];
+    const isRate = body["mode"] === "rate_limit";
+    const outcome = await database.write((tx) => {
+      const limits = names.map((name) => activeLimit(tx, name)).filter((row) => row !== undefined);
+      for (const limit of limits) decay(tx, limit, now());
+      const tooSmall = limits.find(({ limit }) => limit < slots);
+      if (tooSmall !== undefined)
+        throw new ApiError(422, `Slots requested is greater than the limit of '${tooSmall.name}'.`);
+      if (isRate && limits.some((row) => row.slot_decay_per_second === 0)) {
+        throw new ApiError(422, "Only concurrency limits with slot decay can be used for rate limiting.");
+      }
+      const taken: LimitRow[] = [];
+      for (const limit of limits) {
+        if (takeSlots(tx, limit.id, slots)) {
+          taken.push(limit);
+          continue;
+        }
+        for (const { id } of taken) returnSlots(tx, id, slots);
+        return { full: limit };
+      }
+      const seconds = Number(body["lease_duration"] ?? DEFAULT_LEASE_SECONDS);
+      const leaseId = withLease
+        ? createLease(
+            context,
+            tx,
+            taken.map(({ id }) => id),
+            slots,
+            seconds,
+          )
+        : null;
+      return { leaseId, limits: taken };
+    });
+    if (!("full" in outcome)) return outcome;
+    const { full } = outcome;
+    const wait =
+      full.slot_decay_per_second > 0
+        ? Math.ceil(slots / full.slot_decay_per_second)
+        : Math.ceil(full.avg_slot_occupancy_seconds / 2);
+    throw new LockedError(Math.max(SHORTEST_WAIT_SECONDS, wait));
+  }
+
+  app.post("/v2/concurrency_limits/increment", async ({ body }) => {
+    const { limits } = await increment(objectBody(body), false);
+    return limits.map((row) => minimal(row));
+  });
+
+  app.post("/v2/concurrency_limits/increment-with-lease", async ({ body }) => {
+    const { leaseId, limits } = await increment(objectBody(body), true);
+    return { lease_id: leaseId, limits: limits.map((row) => minimal(row)) };
+  });
+
+  app.post("/v2/concurrency_limits/decrement", async ({ body }) => {
+    const given = objectBody(body);
+    const slots = integerOf(given, "slots") ?? 0;
+    return database.write((tx) => {
+      const limits = (textsOf(given, "names") ?? [])
+        .map((name) => activeLimit(tx, name))
+        .filter((row) => row !== undefined);
+      for (const { id } of limits) returnSlots(tx, id, slots);
+      return limits.map((row) => minimal(row));
+    });
+  });
+
+  app.post("/v2/concurrency_limits/decrement-with-lease", async ({ body }, reply) => {
+    const leaseId = parseUuid(objectBody(body)["lease_id"], ["body", "lease_id"]);
+    await database.write((tx) => releaseLease(tx, leaseId));
+    return reply.status(204).send();
+  });
+
+  app.post<{ Params: Params }>(
+    "/v2/concurrency_limits/leases/:key/renew",
+    async ({ params, body }, reply) => {
+      const seconds = Number(objectBody(body)["lease_duration"] ?? DEFAULT_LEASE_SECONDS);
+      const isThere = await database.write((tx) => renewLease(context, tx, parseUuid(params.key), seconds));
+      if (!isThere) throw new ApiError(410, "Lease not found - it may have expired or been revoked");
+      return reply.status(204).send();
+    },
+  );
+}
+
+/** 423: no slot is free; the client waits for so long. */
+class LockedError extends ApiError {
+  constructor(seconds: number) {
+    super(423, { detail: "Concurrency limit reached" }, { "retry-after": String(seconds) });
+  }
+}
+
+function findLimit(reader: Reader, key: string): LimitRow {
+  const row = reader.get<LimitRow>("SELECT * FROM concurrency_limit_v2 WHERE id = ? OR name = ?", key, key);
+  if (row === undefined) throw new ApiError(404, "Concurrency Limit not found");
+  return row;
+}
+
+/** Limits that are unknown or not active hold nobody up. */
+function activeLimit(reader: Reader, name: string): LimitRow | undefined {
+  return reader.get<LimitRow>("SELECT * FROM concurrency_limit_v2 WHERE name = ? AND active = 1", name);
+}
+
+/** Slots of a limit with decay come back by themselves, so many a second. */
+function decay(tx: Transaction, limit: LimitRow, now: string): void {
+  if (limit.slot_decay_per_second === 0) return;
+  const seconds = (epochMsOf(now) - epochMsOf(limit.decayed_at ?? limit.updated)) / 1000;
+  const freed = Math.floor(seconds * limit.slot_decay_per_second);
+  if (freed === 0 && limit.decayed_at !== null) return;
+  // Parts of a slot count next time.
+  const since = addSeconds(limit.decayed_at ?? limit.updated, freed / limit.slot_decay_per_second);
+  tx.run(
+    "UPDATE concurrency_limit_v2 SET active_slots = max(0, active_slots - ?), decayed_at = ? WHERE id = ?",
+    freed,
+    since,
+    limit.id,
+  );
+}
+
+function minimal({ id, name, limit }: LimitRow): { id: string; name: string; limit: number } {
+  return { id, name, limit };
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+
+import { stringifyJson } from "../../json/stringify.ts";
+import { clauseOf, compileFilters } from "../filters/index.ts";
+import { objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
+import { invalidRequest, notFound } from "../http/errors.ts";
+import { jsonText, jsonValue } from "../http/reply.ts";
+import { timestampOf } from "../store/timestamp.ts";
+
+import type { FastifyInstance } from "fastify";
+
+import type { ServerContext } from "../context.ts";
+import type { Reply } from "../http/reply.ts";
+
+interface FlowRow {
+  readonly id: string;
+  readonly created: string;
+  readonly updated: string;
+  readonly name: string;
+  readonly tags: string;
+  readonly labels: string;
+}
+
+interface IdParams {
+  readonly id: string;
+}
+
+/** Flows (prefect/server/api/flows.py). */
+export function addFlowRoutes(app: FastifyInstance, context: ServerContext): void {
+  const { database, clock } = context;
+
+  app.post("/flows", async ({ body }, reply) => {
+    const given = objectBody(body);
+    const name = textOf(given, "name");
+    if (name === undefined || name === "") throw invalidRequest(["body", "name"], "Field required");
+    const find = () => database.get<FlowRow>("SELECT * FROM flow WHERE name = ?", name);
+    const known = find();
+    if (known !== undefined) return flowReply(known);
+    const now = timestampOf(clock.now());
+    const added = await database.write((tx) =>
+      tx.run(
+        "INSERT OR IGNORE INTO flow (id, created, updated, name, tags, labels) VALUES (?,?,?,?,?,?)",
+        randomUUID(),
+        now,
+        now,
+        name,
+        stringifyJson([...(textsOf(given, "tags") ?? [])]),
+        stringifyJson(objectOf(given, "labels") ?? {}),
+      ),
+    );
+    const flow = find();
+    if (flow === undefined) throw notFound("Flow");
+    return reply.status(added > 0 ? 201 : 200).send(flowReply(flow));
+  });
+
+  app.get<{ Params: IdParams }>("/flows/:id", ({ params }) => {
+    const flow = database.get<FlowRow>("SELECT * FROM flow WHERE id = ?", parseUuid(params.id));
+    if (flow === undefined) throw notFound("Flow");
+    return flowReply(flow);
+  });
+
+  app.get<{ Params: { name: string } }>("/flows/name/:name", ({ params }) => {
+    const flow = database.get<FlowRow>("SELECT * FROM flow WHERE name = ?", params.name);
+    if (flow === undefined) throw notFound("Flow");
+    return flowReply(flow);
+  });
+
+  app.patch<{ Params: IdParams }>("/flows/:id", async ({ params, body }, reply) => {
+    const tags = textsOf(objectBody(body), "tags");
+    const changed = await database.write((tx) =>
+      tx.run(
+        "UPDATE flow SET updated = ?, tags = coalesce(?, tags) WHERE id = ?",
+        timestampOf(clock.now()),
+        tags === undefined ? null : stringifyJson([...tags]),
+        parseUuid(params.id),
+      ),
+    );
+    if (changed === 0) throw notFound("Flow");
+    return reply.status(204).send();
+  });
+
+  app.delete<{ Params: IdParams }>("/flows/:id", async ({ params }, reply) => {
+    const gone = await database.write((tx) => tx.run("DELETE FROM flow WHERE id = ?", parseUuid(params.id)));
+    if (gone === 0) throw notFound("Flow");
+    return reply.status(204).send();
+  });
+
+  app.post("/flows/filter", ({ body }) => {
+    const { sql, values } = clauseOf("flows", objectBody(body));
+    return database.all<FlowRow>(`SELECT flow.* FROM flow ${sql}`, ...values).map((flow) => flowReply(flow));
+  });
+
+  app.post("/flows/count", ({ body }) => {
+    const { sql, values } = compileFilters("flows", objectBody(body));
+    return jsonValue(
+      database.get<{ n: number }>(`SELECT count(*) AS n FROM flow WHERE ${sql}`, ...values)?.n ?? 0,
+    );
+  });
+}
+
+function flowReply(flow: FlowRow): Reply {
+  return {
+    id: flow.id,
+    created: flow.created,
+    updated: flow.updated,
+    name: flow.name,
+    tags: jsonText(flow.tags),
+    labels: jsonText(flow.labels),
+  };
+}

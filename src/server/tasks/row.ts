@@ -1,0 +1,99 @@
+import { jsonText } from "../http/reply.ts";
+import { stateReply } from "../runs/state.ts";
+
+import type { Reply } from "../http/reply.ts";
+import type { StateType } from "../runs/state.ts";
+import type { Reader, SqlValue } from "../store/database.ts";
+
+/** A row of task_run; JSON columns are texts. */
+export interface TaskRunRow {
+  readonly id: string;
+  readonly created: string;
+  readonly updated: string;
+  readonly name: string;
+  readonly flow_run_id: string | null;
+  readonly task_key: string;
+  readonly dynamic_key: string;
+  readonly cache_key: string | null;
+  readonly cache_expiration: string | null;
+  readonly task_version: string | null;
+  readonly empirical_policy: string;
+  readonly tags: string;
+  readonly labels: string;
+  readonly task_inputs: string;
+  readonly state_id: string | null;
+  readonly state_type: StateType | null;
+  readonly state_name: string | null;
+  readonly state_timestamp: string | null;
+  readonly run_count: number;
+  readonly flow_run_run_count: number;
+  readonly expected_start_time: string | null;
+  readonly next_scheduled_start_time: string | null;
+  readonly start_time: string | null;
+  readonly end_time: string | null;
+  readonly total_run_time: number;
+}
+
+interface JoinedRow extends TaskRunRow {
+  readonly s_id: string | null;
+  readonly s_type: StateType;
+  readonly s_name: string;
+  readonly s_timestamp: string;
+  readonly s_message: string | null;
+  readonly s_details: string;
+  readonly s_data: string | null;
+  readonly flow_run_name: string | null;
+}
+
+const SELECT = `SELECT task_run.*, s.id AS s_id, s.type AS s_type, s.name AS s_name, s.timestamp AS s_timestamp, s.message AS s_message,
+  s.state_details AS s_details, s.data AS s_data, (SELECT name FROM flow_run WHERE flow_run.id = task_run.flow_run_id) AS flow_run_name
+FROM task_run LEFT JOIN task_run_state s ON s.id = task_run.state_id`;
+
+/** The answers for the task runs that a clause chooses: `WHERE …` with ORDER BY and LIMIT. */
+export function selectTaskRuns(reader: Reader, clause: string, values: readonly SqlValue[]): Reply[] {
+  return reader.all<JoinedRow>(`${SELECT} ${clause}`, ...values).map((row) => replyOf(row));
+}
+
+function replyOf(row: JoinedRow): Reply {
+  return {
+    id: row.id,
+    created: row.created,
+    updated: row.updated,
+    name: row.name,
+    flow_run_id: row.flow_run_id,
+    task_key: row.task_key,
+    dynamic_key: row.dynamic_key,
+    cache_key: row.cache_key,
+    cache_expiration: row.cache_expiration,
+    task_version: row.task_version,
+    empirical_policy: jsonText(row.empirical_policy),
+    tags: jsonText(row.tags),
+    labels: jsonText(row.labels),
+    state_id: row.state_id,
+    task_inputs: jsonText(row.task_inputs),
+    state_type: row.state_type,
+    state_name: row.state_name,
+    run_count: row.run_count,
+    flow_run_run_count: row.flow_run_run_count,
+    expected_start_time: row.expected_start_time,
+    next_scheduled_start_time: row.next_scheduled_start_time,
+    start_time: row.start_time,
+    end_time: row.end_time,
+    total_run_time: row.total_run_time,
+    estimated_run_time: row.total_run_time,
+    estimated_start_time_delta: 0,
+    flow_run_name: row.flow_run_name,
+    state:
+      row.s_id === null
+        ? null
+        : stateReply({
+            id: row.s_id,
+            type: row.s_type,
+            name: row.s_name,
+            timestamp: row.s_timestamp,
+            message: row.s_message,
+            state_details: row.s_details,
+            data: row.s_data,
+          }),
+  };
+}

@@ -1,5 +1,6 @@
 import { serveEventsIn, serveEventsOut } from "../events/sockets.ts";
 import { addAdminRoutes } from "./admin.ts";
+import { addAutomationRoutes } from "./automations.ts";
 import { addConcurrencyLimitV2Routes } from "./concurrency-limits-v2.ts";
 import { addDeploymentRoutes } from "./deployments.ts";
 import { addEventRoutes } from "./events.ts";
@@ -16,6 +17,7 @@ import type { SocketHandler } from "../http/web-sockets.ts";
 /** The endpoints, one file a noun. */
 export const ROUTES: readonly Routes[] = [
   addAdminRoutes,
+  addAutomationRoutes,
   addFlowRoutes,
   addFlowRunRoutes,
   addTaskRunRoutes,

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -77,7 +77,8 @@ describe("the real 3.8.8 engine, on the embedded server", () => {
   it("pauses a run until somebody resumes it", async () => {
     const waiting = await run("paused", ["PAUSED"]);
     await api.call("POST", `/flow_runs/${waiting.id}/resume`, {});
-    await api.waitFor(waiting, ["COMPLETED"]);
+    const ended = await api.waitFor(waiting, ["COMPLETED"]);
+    expect(await api.states(ended)).toContain("PAUSED");
   });
 
   it("reports a flow that fails, and cancels one", async () => {
@@ -111,7 +112,7 @@ describe("Python's own tools, on the embedded server", () => {
       });
       const { code } = await child.end(60_000);
       await child.closed;
-      expect(code, child.output).toBe(0);
+      if (code !== 0) throw new Error(child.output);
       return child.output;
     }
     await prefect("work-pool", "create", pool, "--type", "process");
@@ -127,6 +128,31 @@ describe("Python's own tools, on the embedded server", () => {
     expect(await prefect("flow-run", "ls", "--flow-name", "greet")).toContain("COMPLETED");
     expect(await prefect("variable", "get", "from_python")).toContain("7");
     expect(await prefect("work-pool", "ls")).toContain(pool);
+  });
+});
+
+describe("blocks, on the embedded server", () => {
+  it("are registered, saved and loaded by Python, nested ones too; secrets are masked and encrypted", async () => {
+    await using home = await WorkerHome.create();
+    await using child = new TestProcess(prefectProgram(3, "python"), [join(fixtures, "use_blocks.py")], {
+      cwd: home.path,
+      env: { ...home.env, PREFECT_API_URL: server.url },
+    });
+    const { code } = await child.end(90_000);
+    await child.closed;
+    if (code !== 0) throw new Error(child.output);
+    expect(JSON.parse(child.lines.find((line) => line.startsWith("{")) ?? "")).toEqual({
+      secret: "canary-two",
+      bucket: ["data", "in", "AwsCredentials"],
+      key: "canary-three",
+      outer: ["x", "canary-four", 2],
+      shown: "********",
+      by_checksum: { Secret: 200, AwsCredentials: 200, S3Bucket: 200, Inner: 200, Outer: 200 },
+    });
+    const data = join(server.directory, "data");
+    for (const file of await readdir(data)) {
+      expect(await readFile(join(data, file), "latin1")).not.toMatch(/canary-(?:one|two|three|four)/);
+    }
   });
 });
 

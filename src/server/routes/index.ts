@@ -1,6 +1,7 @@
 import { serveEventsIn, serveEventsOut } from "../events/sockets.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addAutomationRoutes } from "./automations.ts";
+import { addBlockRoutes } from "./blocks.ts";
 import { addConcurrencyLimitV2Routes } from "./concurrency-limits-v2.ts";
 import { addDeploymentRoutes } from "./deployments.ts";
 import { addEventRoutes } from "./events.ts";
@@ -25,6 +26,7 @@ export const ROUTES: readonly Routes[] = [
   addWorkPoolRoutes,
   addLogRoutes,
   addVariableRoutes,
+  addBlockRoutes,
   addEventRoutes,
   addConcurrencyLimitV2Routes,
 ];

@@ -21,7 +21,7 @@ async function connect(api: Api, path: string, token: string | null = null): Pro
   const messages: string[] = [];
   let notify: () => void = () => undefined;
   socket.on("message", (data) => {
-    messages.push(String(data));
+    messages.push((data as Buffer).toString());
     notify();
   });
   const closed = once(socket, "close").then(([code]) => code as number);

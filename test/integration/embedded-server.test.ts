@@ -72,6 +72,11 @@ describe("the real 3.8.8 engine, on the embedded server", () => {
       {},
     );
     expect(limit?.active_slots).toBe(0);
+    const artifact = await api.call<{ data: string; flow_run_id: string }>(
+      "GET",
+      "/artifacts/embedded-report/latest",
+    );
+    expect(artifact).toMatchObject({ data: "# done", flow_run_id: ended.id });
   });
 
   it("pauses a run until somebody resumes it", async () => {

@@ -1,5 +1,7 @@
 import { serveEventsIn, serveEventsOut } from "../events/sockets.ts";
+import { serveLogsOut } from "../logs/socket.ts";
 import { addAdminRoutes } from "./admin.ts";
+import { addArtifactRoutes } from "./artifacts.ts";
 import { addAutomationRoutes } from "./automations.ts";
 import { addBlockRoutes } from "./blocks.ts";
 import { addConcurrencyLimitV2Routes } from "./concurrency-limits-v2.ts";
@@ -27,6 +29,7 @@ export const ROUTES: readonly Routes[] = [
   addLogRoutes,
   addVariableRoutes,
   addBlockRoutes,
+  addArtifactRoutes,
   addEventRoutes,
   addConcurrencyLimitV2Routes,
 ];
@@ -35,4 +38,5 @@ export const ROUTES: readonly Routes[] = [
 export const SOCKETS: Readonly<Record<string, SocketHandler>> = {
   "/api/events/in": serveEventsIn,
   "/api/events/out": serveEventsOut,
+  "/api/logs/out": serveLogsOut,
 };

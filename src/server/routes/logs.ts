@@ -1,18 +1,17 @@
 import { randomUUID } from "node:crypto";
 
 import { isJsonObject } from "../../json/value.ts";
-import { condition, filterBy, joined, textField, timeField } from "../filters/conditions.ts";
 import { pageOf } from "../filters/index.ts";
 import { integerOf, objectBody, textOf } from "../http/body.ts";
 import { invalidRequest } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
+import { logCondition, readLogs } from "../logs/read.ts";
 import { parseTimestamp, timestampOf } from "../store/timestamp.ts";
 
 import type { FastifyInstance } from "fastify";
 
 import type { Json } from "../../json/value.ts";
 import type { ServerContext, StoredLog } from "../context.ts";
-import type { FieldFilter } from "../filters/conditions.ts";
 
 /** Log lines of runs (prefect/server/api/logs.py; protocol §2.6). */
 export function addLogRoutes(app: FastifyInstance, { database, clock, logs }: ServerContext): void {
@@ -42,31 +41,12 @@ export function addLogRoutes(app: FastifyInstance, { database, clock, logs }: Se
   app.post("/logs/filter", ({ body }) => {
     const given = objectBody(body);
     const { limit, offset } = pageOf(given);
-    const { sql, values } = joined(filterBy(FIELDS, given["logs"]));
     const order = given["sort"] === "TIMESTAMP_DESC" ? "DESC" : "ASC";
-    return database
-      .all<StoredLog>(
-        `SELECT id, created, created AS updated, name, level, message, timestamp, flow_run_id, task_run_id FROM log WHERE ${sql} ORDER BY timestamp ${order}, seq ${order} LIMIT ? OFFSET ?`,
-        ...values,
-        limit,
-        offset,
-      )
-      .map((line) => ({ ...line }));
+    return readLogs(database, logCondition(given["logs"]), { order, limit, offset }).map((line) => ({
+      ...line,
+    }));
   });
 }
-
-const FIELDS: Readonly<Record<string, FieldFilter>> = {
-  flow_run_id: textField("flow_run_id"),
-  task_run_id: textField("task_run_id"),
-  timestamp: timeField("timestamp"),
-  level: (filter) => {
-    const [from, to] = [integerOf(filter, "ge_"), integerOf(filter, "le_")];
-    return [
-      ...(from === undefined ? [] : [condition("level >= ?", from)]),
-      ...(to === undefined ? [] : [condition("level <= ?", to)]),
-    ];
-  },
-};
 
 function storedLog(line: Json, now: string): StoredLog {
   if (!isJsonObject(line)) throw invalidRequest(["body"], "Input should be a valid dictionary", line);

@@ -145,3 +145,24 @@ describe("events of clients", () => {
     expect(states.map((known: { name: string }) => known.name)).toEqual(["Pending", "Running", "Completed"]);
   });
 });
+
+describe("/logs/out", () => {
+  test("sends the new lines that are asked for, and no others", async () => {
+    const api = await startApi();
+    const [mine, other] = [randomUUID(), randomUUID()];
+    const line = (message: string, flow_run_id: string) => ({
+      name: "x",
+      level: 20,
+      message,
+      timestamp: new Date().toISOString(),
+      flow_run_id,
+    });
+    await api.post("/logs/", [line("before", mine)]);
+    const out = await connect(api, "/logs/out");
+    await out.next();
+    out.send({ type: "filter", filter: { flow_run_id: { any_: [mine] } } });
+    const messageOf = async () => ((await out.next()) as unknown as { log: { message: string } }).log.message;
+    await api.post("/logs/", [line("not mine", other), line("after", mine)]);
+    expect(await messageOf()).toBe("after");
+  });
+});

@@ -228,3 +228,26 @@ describe("logs and variables", () => {
     expect((await api.call("GET", "/variables/name/v")).status).toBe(404);
   });
 });
+
+describe("artifacts", () => {
+  test("are versions of one thing where they share a key", async () => {
+    const api = await startApi();
+    const make = (data: unknown, key?: string) =>
+      api.post("/artifacts/", { type: "markdown", data, ...(key === undefined ? {} : { key }) });
+    await make("old", "report");
+    const latest = await make("new", "report");
+    await make({ x: 1.5 });
+    expect((await api.get("/artifacts/report/latest")).id).toBe(latest.id);
+    expect(
+      await api.post("/artifacts/filter", { artifacts: { key: { any_: ["report"] } }, sort: "CREATED_DESC" }),
+    ).toMatchObject([{ data: "new" }, { data: "old" }]);
+    expect(await api.post("/artifacts/latest/filter", {})).toMatchObject([
+      { data: "new", latest_id: latest.id },
+    ]);
+    expect(await api.post("/artifacts/count", {})).toBe(3);
+    expect((await api.call("PATCH", `/artifacts/${latest.id}`, { data: "newer" })).status).toBe(204);
+    expect((await api.get(`/artifacts/${latest.id}`)).data).toBe("newer");
+    expect((await api.call("DELETE", `/artifacts/${latest.id}`)).status).toBe(204);
+    expect((await api.get("/artifacts/report/latest")).data).toBe("old");
+  });
+});

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Pool } from "undici";
 import { AsyncDisposables } from "../support/disposables.ts";
 import { EmbeddedServer } from "../support/embedded-server.ts";
-import { PrefectServer } from "../support/prefect-server.ts";
+import { PrefectServer, freePort } from "../support/prefect-server.ts";
 import { residentBytes } from "../support/proc.ts";
+import { TestProcess } from "../support/test-process.ts";
+import { WorkerHome, workerBundle } from "../support/worker-process.ts";
 
 const USAGE = `npm run bench server -- [options]
 Clients do what workers and engines do: create a run of a deployment, poll the pool, claim the run, set it RUNNING and COMPLETED.
@@ -11,6 +14,7 @@ Both servers are measured by turns in this one process, each with its own SQLite
   --clients LIST      numbers of clients (default 1,2,8,32)
   --seconds N         length of each measurement (default 10)
   --history N         runs in our store for the second look at 8 clients; 0 leaves it out (default 100000)
+  --idle-seconds N    from the start of a worker that serves the API itself to the reading of its memory (default 30)
   --side SIDE         only prefect or only lighterman
   --json              the figures as JSON instead of a table`;
 
@@ -22,6 +26,7 @@ interface Plan {
   readonly clients: readonly number[];
   readonly seconds: number;
   readonly history: number;
+  readonly idleSeconds: number;
   readonly sides: readonly Side[];
   readonly json: boolean;
 }
@@ -48,6 +53,7 @@ function readPlan(args: readonly string[]): Plan | undefined {
       clients: { type: "string", default: "1,2,8,32" },
       seconds: { type: "string", default: "10" },
       history: { type: "string", default: "100000" },
+      "idle-seconds": { type: "string", default: "30" },
       side: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -58,6 +64,7 @@ function readPlan(args: readonly string[]): Plan | undefined {
     clients: values.clients.split(",").map(Number),
     seconds: Number(values.seconds),
     history: Number(values.history),
+    idleSeconds: Number(values["idle-seconds"]),
     sides:
       values.side === "prefect" || values.side === "lighterman" ? [values.side] : ["prefect", "lighterman"],
     json: values.json,
@@ -228,7 +235,6 @@ async function measure(plan: Plan, disposables: AsyncDisposables): Promise<void>
       side === "prefect" ? await PrefectServer.start() : await EmbeddedServer.start(),
     );
     starts[side] = (performance.now() - at) / 1000;
-    if (server instanceof EmbeddedServer) idle[side] = residentBytes(server.pid) / 2 ** 20;
     const target = new Target(server.url);
     disposables.defer(() => target.close());
     await target.prepare();
@@ -248,8 +254,22 @@ async function measure(plan: Plan, disposables: AsyncDisposables): Promise<void>
     await ours.fill(plan.history);
     outcomes.push(await ours.load("lighterman", 8, plan.seconds, plan.history));
   }
+  if (ours !== undefined) idle["lighterman, server and worker"] = await idleMebibytes(plan.idleSeconds);
   if (plan.json) console.log(JSON.stringify({ startSeconds: starts, idleMiB: idle, outcomes }, null, 2));
   else printOutcomes(outcomes, starts, idle);
+}
+
+/** Resident memory of one process that is server and worker, after so many idle seconds. */
+async function idleMebibytes(seconds: number): Promise<number> {
+  await using home = await WorkerHome.create();
+  const args = ["worker", "start", "--pool", "idle", "--port", String(await freePort())];
+  await using worker = new TestProcess(process.execPath, [workerBundle, ...args], {
+    cwd: home.path,
+    env: home.env,
+  });
+  await worker.waitForLine(/Worker .* started/);
+  await sleep(seconds * 1000);
+  return residentBytes(worker.pid) / 2 ** 20;
 }
 
 function printOutcomes(
@@ -271,7 +291,7 @@ function printOutcomes(
   for (const [side, seconds] of Object.entries(starts))
     console.log(`${side}: ready after ${seconds.toFixed(2)} s`);
   for (const [side, mib] of Object.entries(idle))
-    console.log(`${side}: ${mib.toFixed(1)} MiB resident after its start`);
+    console.log(`${side}: ${mib.toFixed(1)} MiB resident in one process when idle`);
   const best = Math.max(...outcomes.filter(({ side }) => side === "prefect").map(({ rate }) => rate));
   const at8 = outcomes.find(
     ({ side, clients, history }) => side === "lighterman" && clients === 8 && history === 0,

@@ -3,7 +3,7 @@ import { isJsonObject } from "../../json/value.ts";
 import type { Json, JsonObject } from "../../json/value.ts";
 
 /** What a secret is shown as. */
-export const MASK = "********";
+const MASK = "********";
 
 /** Masks the fields that the schema calls secret (`a.b`, `a.*`: everything below a). */
 export function maskSecrets(data: JsonObject, secretFields: readonly string[]): JsonObject {

@@ -14,7 +14,7 @@ import type { ServerSettings } from "../../../src/server/settings.ts";
 // oxlint-disable-next-line typescript/no-explicit-any -- JSON of many shapes
 type Body = any;
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Body;

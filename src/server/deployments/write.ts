@@ -165,6 +165,14 @@ export function addSchedule(
   if (when === undefined) throw invalidRequest(["body", "schedule"], "Field required");
   const id = randomUUID();
   const now = timestampOf(context.clock.now());
+  if (schedule["active"] !== false) {
+    tx.afterCommit(() =>
+      context.logger.warn(
+        { deploymentId },
+        "A schedule is kept, but this server makes no runs from schedules yet",
+      ),
+    );
+  }
   tx.run(
     "INSERT INTO deployment_schedule (id, created, updated, deployment_id, schedule, active, max_scheduled_runs, parameters, slug) VALUES (?,?,?,?,?,?,?,?,?)",
     id,

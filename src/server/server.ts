@@ -8,7 +8,7 @@ import { Channel } from "./events/channel.ts";
 import { createApp } from "./http/app.ts";
 import { attachWebSockets } from "./http/web-sockets.ts";
 import { ROUTES, SOCKETS } from "./routes/index.ts";
-import { SERVICES } from "./services/index.ts";
+import { createServices } from "./services/index.ts";
 import { DEFAULT_SERVER_SETTINGS } from "./settings.ts";
 import { Database } from "./store/database.ts";
 import { SecretBox } from "./store/secret-box.ts";
@@ -19,6 +19,7 @@ import type { Clock } from "../lifecycle/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { ServerContext, StoredLog } from "./context.ts";
 import type { ServerEvent } from "./events/event.ts";
+import type { Service } from "./services/service.ts";
 import type { ServerSettings } from "./settings.ts";
 
 export interface ServerOptions {
@@ -65,7 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       sockets.close();
       await app.close();
     });
-    for (const service of SERVICES) startService(scope, context, service);
+    for (const service of createServices()) startService(scope, context, service);
     const { port } = app.server.address() as AddressInfo;
     const url = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${port}`;
     return { url, apiUrl: `${url}/api`, close: () => scope.close() };
@@ -75,7 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-function startService(scope: Scope, context: ServerContext, service: (typeof SERVICES)[number]): void {
+function startService(scope: Scope, context: ServerContext, service: Service): void {
   const { clock, logger } = context;
   scope.task(service.name, (signal) => {
     const loop = startLoop(

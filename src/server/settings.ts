@@ -6,6 +6,17 @@ export interface ServerSettings {
   readonly dataDirectory: string;
   /** `user:password`; without it the API is open. */
   readonly authString: string | undefined;
+  readonly scheduler: {
+    /** Between two looks at all deployments. */
+    readonly loopSeconds: number;
+    /** Between two looks at those that have changed. */
+    readonly changesLoopSeconds: number;
+    /** Runs ahead: at least so many, and for so long; at most so many, and for so long. */
+    readonly minRuns: number;
+    readonly maxRuns: number;
+    readonly minScheduledTimeSeconds: number;
+    readonly maxScheduledTimeSeconds: number;
+  };
   readonly lateRuns: { readonly loopSeconds: number; readonly afterSeconds: number };
   readonly foreman: {
     readonly loopSeconds: number;
@@ -26,6 +37,14 @@ export const DEFAULT_SERVER_SETTINGS: Omit<ServerSettings, "dataDirectory"> = {
   host: "127.0.0.1",
   port: 4200,
   authString: undefined,
+  scheduler: {
+    loopSeconds: 60,
+    changesLoopSeconds: 1,
+    minRuns: 3,
+    maxRuns: 100,
+    minScheduledTimeSeconds: 3600,
+    maxScheduledTimeSeconds: 100 * 86_400,
+  },
   lateRuns: { loopSeconds: 5, afterSeconds: 15 },
   foreman: {
     loopSeconds: 15,

@@ -107,6 +107,7 @@ export function changeDeployment(
       setLimit(context, tx, deployment, integerOf(body, "concurrency_limit") ?? null),
     );
   }
+  dropScheduledRuns(tx, id);
   const assignments = [...columns.keys()].map((column) => `${column} = ?`).join(", ");
   tx.run(`UPDATE deployment SET ${assignments} WHERE id = ?`, ...columns.values(), id);
   if (Array.isArray(body["schedules"]))
@@ -165,14 +166,6 @@ export function addSchedule(
   if (when === undefined) throw invalidRequest(["body", "schedule"], "Field required");
   const id = randomUUID();
   const now = timestampOf(context.clock.now());
-  if (schedule["active"] !== false) {
-    tx.afterCommit(() =>
-      context.logger.warn(
-        { deploymentId },
-        "A schedule is kept, but this server makes no runs from schedules yet",
-      ),
-    );
-  }
   tx.run(
     "INSERT INTO deployment_schedule (id, created, updated, deployment_id, schedule, active, max_scheduled_runs, parameters, slug) VALUES (?,?,?,?,?,?,?,?,?)",
     id,
@@ -191,6 +184,14 @@ export function addSchedule(
 function jsonColumn(field: (typeof JSON_FIELDS)[number], value: Json): string | null {
   if (value === null) return field === "parameters" || field === "job_variables" ? "{}" : null;
   return stringifyJson(value);
+}
+
+/** Deletes the runs that were made from schedules and have not begun: they are made anew from what holds now. */
+export function dropScheduledRuns(tx: Transaction, deploymentId: string): void {
+  tx.run(
+    "DELETE FROM flow_run WHERE deployment_id = ? AND auto_scheduled = 1 AND state_type = 'SCHEDULED'",
+    deploymentId,
+  );
 }
 
 /** A JSON column as an object. */

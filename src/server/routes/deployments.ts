@@ -4,7 +4,7 @@ import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { findDeployment, schedulesOf, selectDeployments } from "../deployments/row.ts";
 import { runDeployment } from "../deployments/run.ts";
-import { addSchedule, changeDeployment, upsertDeployment } from "../deployments/write.ts";
+import { addSchedule, changeDeployment, dropScheduledRuns, upsertDeployment } from "../deployments/write.ts";
 import { flowRunReply } from "../runs/row.ts";
 import { timestampOf } from "../store/timestamp.ts";
 import { stringifyJson } from "../../json/stringify.ts";
@@ -59,10 +59,7 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
     await database.write((tx) => {
       const deployment = findDeployment(tx, parseUuid(params.id));
       if (deployment === undefined) throw notFound("Deployment");
-      tx.run(
-        "DELETE FROM flow_run WHERE deployment_id = ? AND auto_scheduled = 1 AND state_type = 'SCHEDULED'",
-        deployment.id,
-      );
+      dropScheduledRuns(tx, deployment.id);
       tx.run("DELETE FROM deployment WHERE id = ?", deployment.id);
       if (deployment.concurrency_limit_id !== null)
         tx.run("DELETE FROM concurrency_limit_v2 WHERE id = ?", deployment.concurrency_limit_id);
@@ -110,11 +107,6 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
       await database.write((tx) => {
         const id = parseUuid(params.id);
         changeDeployment(context, tx, id, { paused });
-        if (paused)
-          tx.run(
-            "DELETE FROM flow_run WHERE deployment_id = ? AND auto_scheduled = 1 AND state_type = 'SCHEDULED'",
-            id,
-          );
       });
       return jsonValue(null);
     });
@@ -159,18 +151,22 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
       const change = objectBody(body);
       const when = objectOf(change, "schedule");
       const parameters = objectOf(change, "parameters");
-      const changed = await database.write((tx) =>
-        tx.run(
+      const now = timestampOf(clock.now());
+      const changed = await database.write((tx) => {
+        const id = parseUuid(params.id);
+        dropScheduledRuns(tx, id);
+        tx.run("UPDATE deployment SET updated = ? WHERE id = ?", now, id);
+        return tx.run(
           `UPDATE deployment_schedule SET updated = ?, active = coalesce(?, active), schedule = coalesce(?, schedule), parameters = coalesce(?, parameters)
-         WHERE id = ? AND deployment_id = ?`,
-          timestampOf(clock.now()),
+           WHERE id = ? AND deployment_id = ?`,
+          now,
           typeof change["active"] === "boolean" ? Number(change["active"]) : null,
           when === undefined ? null : stringifyJson(when),
           parameters === undefined ? null : stringifyJson(parameters),
           parseUuid(params.schedule),
-          parseUuid(params.id),
-        ),
-      );
+          id,
+        );
+      });
       if (changed === 0) throw new ApiError(404, "Schedule not found.");
       return reply.status(204).send();
     },
@@ -179,13 +175,17 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
   app.delete<{ Params: ScheduleParams }>(
     "/deployments/:id/schedules/:schedule",
     async ({ params }, reply) => {
-      const gone = await database.write((tx) =>
-        tx.run(
+      const gone = await database.write((tx) => {
+        const id = parseUuid(params.id);
+        dropScheduledRuns(tx, id);
+        // The other schedules' runs are made anew.
+        tx.run("UPDATE deployment SET updated = ? WHERE id = ?", timestampOf(clock.now()), id);
+        return tx.run(
           "DELETE FROM deployment_schedule WHERE id = ? AND deployment_id = ?",
           parseUuid(params.schedule),
-          parseUuid(params.id),
-        ),
-      );
+          id,
+        );
+      });
       if (gone === 0) throw new ApiError(404, "Schedule not found.");
       return reply.status(204).send();
     },

@@ -96,7 +96,9 @@ describe.concurrent("one line with the cause, and one with what to do", () => {
   });
 
   it("for a missing address", async ({ expect }) => {
-    const { code, output } = await runCommand(["worker", "start", "--pool", "p"]);
+    // Nobody serves where the embedded server would be; a worker would start one.
+    const env = { PREFECT_SERVER_API_PORT: "9" };
+    const { code, output } = await runCommand(["render", "--deployment", "flow/name"], { env });
     expect(code).toBe(2);
     expect(output).toMatch(/PREFECT_API_URL/);
   });

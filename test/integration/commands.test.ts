@@ -113,12 +113,6 @@ describe("what a worker says when it cannot start, on 3.8.8", () => {
     expect(worker.process.output).toContain("PREFECT_API_URL");
   });
 
-  it("no URL at all: a setting is missing, exit 2", async ({ expect }) => {
-    const { code, output } = await runCommand(["worker", "start", "--pool", "any", ...python]);
-    expect(code, output).toBe(2);
-    expect(output).toContain("PREFECT_API_URL");
-  });
-
   it("a URL that is no Prefect API: said so, exit 1", async ({ expect }) => {
     const wrong = api.url.replace(/\/api$/, "/docs-are-here");
     const started = performance.now();

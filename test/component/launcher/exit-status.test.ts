@@ -90,7 +90,8 @@ describe("an attempt that keeps its status", () => {
     const pid = Number(await attempt.firstLine());
     kill(Number(attempt.infrastructure.identifier), "SIGKILL");
     expect(await attempt.infrastructure.exited).toMatchObject({ kind: "signaled", signal: "SIGKILL" });
-    expect(["Z", undefined]).toContain(readStat(pid)?.state);
+    // It has been sent SIGKILL; on a busy machine it dies when its turn comes.
+    await expect.poll(() => readStat(pid)?.state ?? "Z").toBe("Z");
   });
 
   it("starts programs, never what the shell knows by that name", async ({ expect }) => {

@@ -68,7 +68,8 @@ export async function readSettings(
   return { ...loaded, logger, redactor };
 }
 
-function sessionOf(settings: Settings): Session {
+/** Opens the API client that the settings ask for. */
+export function sessionOf(settings: Settings): Session {
   const { config, logger, warnings } = settings;
   for (const warning of warnings) logger.warn(warning);
   const client = createPrefectClient({ ...clientOptions(config, logger), apiUrl: config.api.url ?? "" });

@@ -1,7 +1,7 @@
 import { addSettingFlags } from "../../config/flags.ts";
 import { exitCodeOf, listenForSignals } from "../../lifecycle/shutdown.ts";
 import { findLocalServer, startEmbeddedServer } from "../embedded-server.ts";
-import { openSession, readSettings } from "../session.ts";
+import { openSession, readSettings, sessionOf } from "../session.ts";
 import { assembleWorker } from "../worker-assembly.ts";
 
 import type { Command } from "commander";
@@ -31,9 +31,15 @@ export function addWorkerCommand(program: Command, io: Io, finish: (exitCode: nu
   const start = worker.command("start").description("start a worker").addHelpText("after", HELP);
   addSettingFlags(start, ["all", "worker", "flow", "server"]);
   start.action(async (flags: FlagValues) => {
-    const { config, logger } = await readSettings(io, flags, ["worker.pool"]);
-    if (config.api.url !== undefined || (await findLocalServer(config)) !== undefined) {
-      finish(await startWorker(io, flags));
+    const settings = await readSettings(io, flags, ["worker.pool"]);
+    const { config, logger } = settings;
+    if (config.api.url !== undefined) {
+      finish(await startWorker(sessionOf(settings), io));
+      return;
+    }
+    const apiUrl = await findLocalServer(config);
+    if (apiUrl !== undefined) {
+      finish(await startWorker(await openSession(io, { ...flags, apiUrl }), io));
       return;
     }
     const server = await startEmbeddedServer(config, logger);
@@ -44,15 +50,15 @@ export function addWorkerCommand(program: Command, io: Io, finish: (exitCode: nu
       );
       const { authString } = config.server;
       const env = authString === undefined ? io.env : { ...io.env, PREFECT_API_AUTH_STRING: authString };
-      finish(await startWorker({ ...io, env }, { ...flags, apiUrl: server.apiUrl }));
+      const ownIo = { ...io, env };
+      finish(await startWorker(await openSession(ownIo, { ...flags, apiUrl: server.apiUrl }), ownIo));
     } finally {
       await server.close();
     }
   });
 }
 
-async function startWorker(io: Io, flags: FlagValues): Promise<number> {
-  const session = await openSession(io, flags, ["api.url", "worker.pool"]);
+async function startWorker(session: Session, io: Io): Promise<number> {
   try {
     return await serve(session, io);
   } finally {

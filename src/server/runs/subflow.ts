@@ -1,9 +1,8 @@
+import { writeTaskRunState } from "../tasks/state.ts";
 import { rowOfState } from "./state.ts";
 
 import type { ServerContext } from "../context.ts";
 import type { Transaction } from "../store/database.ts";
-import { writeTaskRunState } from "../tasks/state.ts";
-
 import type { ProposedState } from "./state.ts";
 
 /** The task run that stands for a subflow in its parent takes on each state of the subflow (prefect: UpdateSubflowParentTask). */

@@ -57,23 +57,18 @@ export function recordTaskRun(context: ServerContext, tx: Transaction, event: Se
     data: validated["data"] ?? null,
     details: isJsonObject(validated["state_details"]) ? validated["state_details"] : {},
   });
-  const row = rowOfState(state, resource["prefect.state-timestamp"] ?? event.occurred, {
+  const row = rowOfState(state, event.occurred, {
     task_run_id: id,
     ...(flowRunId === undefined ? {} : { flow_run_id: flowRunId }),
   });
   // The event's id is the state's: one that comes again is the same state.
-  writeTaskRunState(context, tx, id, { ...row, id: event.id, timestamp: event.occurred });
-  const [started, ended, total] = [
-    textIn(taskRun, "start_time"),
-    textIn(taskRun, "end_time"),
-    taskRun["total_run_time"],
-  ];
+  writeTaskRunState(context, tx, id, { ...row, id: event.id });
   if (!isTerminal(type)) return;
   tx.run(
     "UPDATE task_run SET start_time = coalesce(?, start_time), end_time = coalesce(?, end_time), total_run_time = max(total_run_time, ?), run_count = max(run_count, ?) WHERE id = ?",
-    started ?? null,
-    ended ?? null,
-    Number(total ?? 0),
+    textIn(taskRun, "start_time") ?? null,
+    textIn(taskRun, "end_time") ?? null,
+    Number(taskRun["total_run_time"] ?? 0),
     Number(taskRun["run_count"] ?? 0),
     id,
   );

@@ -1,21 +1,19 @@
 import { randomUUID } from "node:crypto";
 
-import { parseJson } from "../../json/parse.ts";
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { parseUuid, textsOf } from "../http/body.ts";
 import { ApiError, notFound } from "../http/errors.ts";
-import { blockSchemaReply, fieldsOf } from "./schemas.ts";
+import { blockSchemaReply, findSchemaById } from "./schemas.ts";
 import { keepMasked, maskSecrets } from "./secrets.ts";
-import { blockTypeReply } from "./types.ts";
+import { blockTypeReply, findBlockType } from "./types.ts";
+import { objectColumn } from "../store/json-column.ts";
 import { timestampOf } from "../store/timestamp.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "../http/reply.ts";
 import type { Reader, Transaction } from "../store/database.ts";
-import type { BlockSchemaRow } from "./schemas.ts";
-import type { BlockTypeRow } from "./types.ts";
 
 export interface BlockDocumentRow {
   readonly id: string;
@@ -50,7 +48,7 @@ export function createDocument(
     readonly isAnonymous: boolean;
   },
 ): BlockDocumentRow {
-  const type = tx.get<BlockTypeRow>("SELECT * FROM block_type WHERE id = ?", input.typeId);
+  const type = findBlockType(tx, input.typeId);
   if (type === undefined) throw notFound("Block type");
   if (tx.get("SELECT 1 FROM block_schema WHERE id = ?", input.schemaId) === undefined)
     throw notFound("Block schema");
@@ -114,8 +112,8 @@ export function getDocument(reader: Reader, id: string): BlockDocumentRow {
 /** The document as it goes out, with those it refers to in their places; secrets are masked unless asked for. */
 export function documentReply(context: ServerContext, row: BlockDocumentRow, includeSecrets: boolean): Reply {
   const { database } = context;
-  const schema = database.get<BlockSchemaRow>("SELECT * FROM block_schema WHERE id = ?", row.block_schema_id);
-  const type = database.get<BlockTypeRow>("SELECT * FROM block_type WHERE id = ?", row.block_type_id);
+  const schema = findSchemaById(database, row.block_schema_id);
+  const type = findBlockType(database, row.block_type_id);
   const { data, references } = assemble(context, row, includeSecrets, 0);
   return {
     id: row.id,
@@ -140,8 +138,8 @@ function assemble(
   depth: number,
 ): { data: JsonObject; references: JsonObject } {
   const { database } = context;
-  const schema = database.get<BlockSchemaRow>("SELECT * FROM block_schema WHERE id = ?", row.block_schema_id);
-  const fields = schema === undefined ? {} : fieldsOf(schema);
+  const schema = findSchemaById(database, row.block_schema_id);
+  const fields = objectColumn(schema?.fields ?? null);
   const own = dataOf(context, row);
   const data: Record<string, Json> = {
     ...(includeSecrets ? own : maskSecrets(own, textsOf(fields, "secret_fields") ?? [])),
@@ -152,7 +150,7 @@ function assemble(
     if (child === undefined || depth > MAX_DEPTH) continue;
     const inner = assemble(context, child, includeSecrets, depth + 1);
     data[name] = inner.data;
-    const type = database.get<BlockTypeRow>("SELECT * FROM block_type WHERE id = ?", child.block_type_id);
+    const type = findBlockType(database, child.block_type_id);
     references[name] = {
       block_document: {
         id: child.id,
@@ -167,8 +165,7 @@ function assemble(
 }
 
 function dataOf({ secretBox }: ServerContext, row: BlockDocumentRow): JsonObject {
-  const data = parseJson(secretBox.decrypt(row.data));
-  return isJsonObject(data) ? data : {};
+  return objectColumn(secretBox.decrypt(row.data));
 }
 
 function referencesOf(reader: Reader, id: string): ReferenceRow[] {

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 
-import { parseJson } from "../../json/parse.ts";
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { textOf } from "../http/body.ts";
@@ -8,7 +7,7 @@ import { ApiError } from "../http/errors.ts";
 import { jsonText } from "../http/reply.ts";
 import { timestampOf } from "../store/timestamp.ts";
 import { referencesIn, schemaChecksum } from "./checksum.ts";
-import { blockTypeReply } from "./types.ts";
+import { blockTypeReply, findBlockType } from "./types.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
@@ -71,6 +70,10 @@ export function registerSchema(
   return { row, isNew: true };
 }
 
+export function findSchemaById(reader: Reader, id: string): BlockSchemaRow | undefined {
+  return reader.get<BlockSchemaRow>("SELECT * FROM block_schema WHERE id = ?", id);
+}
+
 /** The newest schema of a checksum, of a version where one is given. */
 export function findSchema(reader: Reader, checksum: string, version?: string): BlockSchemaRow | undefined {
   return version === undefined
@@ -86,7 +89,7 @@ export function findSchema(reader: Reader, checksum: string, version?: string): 
 }
 
 export function blockSchemaReply(reader: Reader, row: BlockSchemaRow): Reply {
-  const type = reader.get<BlockTypeRow>("SELECT * FROM block_type WHERE id = ?", row.block_type_id);
+  const type = findBlockType(reader, row.block_type_id);
   return {
     id: row.id,
     created: row.created,
@@ -98,10 +101,6 @@ export function blockSchemaReply(reader: Reader, row: BlockSchemaRow): Reply {
     capabilities: jsonText(row.capabilities),
     version: row.version,
   };
-}
-
-export function fieldsOf(row: BlockSchemaRow): JsonObject {
-  return parseJson(row.fields) as JsonObject;
 }
 
 interface Nested {

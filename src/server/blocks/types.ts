@@ -1,4 +1,5 @@
 import type { Reply } from "../http/reply.ts";
+import type { Reader } from "../store/database.ts";
 
 export interface BlockTypeRow {
   readonly id: string;
@@ -11,6 +12,10 @@ export interface BlockTypeRow {
   readonly description: string | null;
   readonly code_example: string | null;
   readonly is_protected: number;
+}
+
+export function findBlockType(reader: Reader, id: string): BlockTypeRow | undefined {
+  return reader.get<BlockTypeRow>("SELECT * FROM block_type WHERE id = ?", id);
 }
 
 export function blockTypeReply(row: BlockTypeRow): Reply {

@@ -6,7 +6,7 @@ import type { ServerContext } from "../context.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Slot } from "../runs/rules.ts";
 
-interface LimitRow {
+interface DeploymentLimit {
   readonly id: string;
   readonly limit: number;
   readonly active: number;
@@ -20,7 +20,7 @@ export function takeDeploymentSlot(
   deploymentId: string | null,
 ): Slot {
   if (deploymentId === null) return { kind: "none" };
-  const limit = tx.get<LimitRow>(
+  const limit = tx.get<DeploymentLimit>(
     `SELECT l.id, l."limit", l.active, d.concurrency_options FROM deployment d JOIN concurrency_limit_v2 l ON l.id = d.concurrency_limit_id WHERE d.id = ?`,
     deploymentId,
   );

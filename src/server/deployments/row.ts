@@ -1,5 +1,7 @@
+import { limitReply } from "../concurrency/limits.ts";
 import { jsonText } from "../http/reply.ts";
 
+import type { LimitRow } from "../concurrency/limits.ts";
 import type { Reply } from "../http/reply.ts";
 import type { Reader, SqlValue } from "../store/database.ts";
 
@@ -51,19 +53,6 @@ interface ScheduleRow {
   readonly slug: string | null;
 }
 
-interface LimitRow {
-  readonly id: string;
-  readonly created: string;
-  readonly updated: string;
-  readonly name: string;
-  readonly active: number;
-  readonly limit: number;
-  readonly active_slots: number;
-  readonly denied_slots: number;
-  readonly slot_decay_per_second: number;
-  readonly avg_slot_occupancy_seconds: number;
-}
-
 const SELECT = `SELECT deployment.*, work_pool.name AS work_pool_name, work_queue.name AS queue_name FROM deployment
 LEFT JOIN work_queue ON work_queue.id = deployment.work_queue_id LEFT JOIN work_pool ON work_pool.id = work_queue.work_pool_id`;
 
@@ -93,20 +82,6 @@ export function schedulesOf(reader: Reader, deploymentId: string): Reply[] {
       parameters: jsonText(row.parameters),
       slug: row.slug,
     }));
-}
-
-/** A limit of /v2/concurrency_limits as it goes out. */
-export function limitReply(row: LimitRow): Reply {
-  return {
-    id: row.id,
-    created: row.created,
-    updated: row.updated,
-    active: row.active === 1,
-    name: row.name,
-    limit: row.limit,
-    active_slots: row.active_slots,
-    slot_decay_per_second: row.slot_decay_per_second,
-  };
 }
 
 function replyOf(reader: Reader, row: JoinedRow): Reply {

@@ -4,9 +4,9 @@ import { ApiError, notFound } from "../http/errors.ts";
 import { ensureQueue } from "../pools/queues.ts";
 import { createFlowRun } from "../runs/create.ts";
 import { parseState, stateOf } from "../runs/state.ts";
+import { objectColumn } from "../store/json-column.ts";
 import { timestampOf } from "../store/timestamp.ts";
 import { findDeployment } from "./row.ts";
-import { objectColumn } from "./write.ts";
 
 import type { JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";

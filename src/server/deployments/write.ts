@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 
-import { parseJson } from "../../json/parse.ts";
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
-import { integerOf, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
+import { integerOf, objectOf, parseUuid, requiredPlainName, textOf, textsOf } from "../http/body.ts";
 import { invalidRequest, notFound } from "../http/errors.ts";
 import { ensureQueue } from "../pools/queues.ts";
 import { timestampOf } from "../store/timestamp.ts";
@@ -42,10 +41,7 @@ export function upsertDeployment(
   tx: Transaction,
   body: JsonObject,
 ): { readonly id: string; readonly isNew: boolean } {
-  const name = textOf(body, "name");
-  if (name === undefined || name === "") throw invalidRequest(["body", "name"], "Field required");
-  if (/[/%&><]/.test(name))
-    throw invalidRequest(["body", "name"], "Name contains an invalid character.", name);
+  const name = requiredPlainName(body);
   const flowId = parseUuid(body["flow_id"], ["body", "flow_id"]);
   if (tx.get("SELECT 1 FROM flow WHERE id = ?", flowId) === undefined) throw notFound("Flow");
   const known = tx.get<{ id: string }>(
@@ -192,10 +188,4 @@ export function dropScheduledRuns(tx: Transaction, deploymentId: string): void {
     "DELETE FROM flow_run WHERE deployment_id = ? AND auto_scheduled = 1 AND state_type = 'SCHEDULED'",
     deploymentId,
   );
-}
-
-/** A JSON column as an object. */
-export function objectColumn(text: string | null): JsonObject {
-  const value = text === null ? {} : parseJson(text);
-  return isJsonObject(value) ? value : {};
 }

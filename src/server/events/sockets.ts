@@ -1,6 +1,6 @@
 import { isJsonObject } from "../../json/value.ts";
 import { stringifyJson } from "../../json/stringify.ts";
-import { messageOf } from "../http/web-sockets.ts";
+import { messageOf, sendText } from "../http/web-sockets.ts";
 import { EventInbox } from "./receive.ts";
 import { parseEventFilter } from "./filter.ts";
 import { readEvents } from "./read.ts";
@@ -13,9 +13,6 @@ import type { EventFilter } from "./filter.ts";
 import type { ServerEvent } from "./event.ts";
 
 const MAX_BACKFILL = 500;
-// A reader that is so far behind is dropped: it comes back and asks again.
-const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
-const TRY_AGAIN_LATER = 1013;
 const POLICY_VIOLATION = 1008;
 
 /** `/events/in`: one event a message, no acknowledgements (protocol §2.5). */
@@ -52,10 +49,5 @@ export function serveEventsOut(socket: WebSocket, context: ServerContext): void 
 }
 
 function send(socket: WebSocket, event: ServerEvent): void {
-  if (socket.readyState !== socket.OPEN) return;
-  if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
-    socket.close(TRY_AGAIN_LATER, "Too far behind");
-    return;
-  }
-  socket.send(stringifyJson({ type: "event", event: event as unknown as Json }));
+  sendText(socket, stringifyJson({ type: "event", event: event as unknown as Json }));
 }

@@ -3,7 +3,7 @@ import { textsOf } from "../http/body.ts";
 import { parseTimestamp } from "../store/timestamp.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
-import type { SqlValue } from "../store/database.ts";
+import type { Reader, SqlValue } from "../store/database.ts";
 
 /** A part of a WHERE clause with its values. */
 export interface Condition {
@@ -25,6 +25,11 @@ export function joined(conditions: readonly Condition[], operator: "AND" | "OR" 
     sql: conditions.map(({ sql }) => `(${sql})`).join(` ${operator} `),
     values: conditions.flatMap(({ values }) => values),
   };
+}
+
+/** How many rows of a table a condition chooses. */
+export function countRows(reader: Reader, table: string, { sql, values }: Condition): number {
+  return reader.get<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${sql}`, ...values)?.n ?? 0;
 }
 
 /** `any_`, `not_any_`, `is_null_`, `like_` of a column that holds a text. */

@@ -206,12 +206,10 @@ const DEFAULT_SORTS: Readonly<Record<Target, string>> = {
   work_pool_queues: "work_queue.priority",
 };
 
-/** WHERE, ORDER BY and LIMIT of a request's list. */
-export function clauseOf(
-  target: Target,
-  body: JsonObject,
-): { readonly sql: string; readonly values: Condition["values"] } {
-  const { sql, values } = compileFilters(target, body);
+/** WHERE, ORDER BY and LIMIT of a request's list, which may be narrowed further than the request says. */
+export function clauseOf(target: Target, body: JsonObject, within?: Condition): Condition {
+  const filter = compileFilters(target, body);
+  const { sql, values } = within === undefined ? filter : joined([within, filter]);
   const { limit, offset } = pageOf(body);
   const sort = body["sort"];
   const order = (typeof sort === "string" ? SORTS[target]?.[sort] : undefined) ?? DEFAULT_SORTS[target];

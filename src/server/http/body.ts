@@ -31,6 +31,21 @@ export function textOf(body: JsonObject, key: string): string | undefined {
   return value;
 }
 
+/** A name, which must be there; an empty one counts for none. Throws a 422. */
+export function requiredName(body: JsonObject): string {
+  const name = textOf(body, "name");
+  if (name === undefined || name === "") throw invalidRequest(["body", "name"], "Field required");
+  return name;
+}
+
+/** A name that may stand in an address (prefect/types/names.py). Throws a 422. */
+export function requiredPlainName(body: JsonObject): string {
+  const name = requiredName(body);
+  if (/[/%&><]/.test(name))
+    throw invalidRequest(["body", "name"], "Name contains an invalid character.", name);
+  return name;
+}
+
 /** An integer field (`2.0` counts); undefined when absent or null. Throws a 422 for anything else. */
 export function integerOf(body: JsonObject, key: string): number | undefined {
   const value = body[key];

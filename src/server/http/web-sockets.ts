@@ -21,9 +21,11 @@ export interface WebSockets {
 
 const POLICY_VIOLATION = 1008;
 const GOING_AWAY = 1001;
+const TRY_AGAIN_LATER = 1013;
 const AUTH_TIMEOUT_MS = 30_000;
 const PING_INTERVAL_MS = 30_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 
 /**
  * Serves WebSockets by path (`/api/events/in`…). The handshake is Prefect's: subprotocol `prefect`, then
@@ -89,6 +91,13 @@ export function messageOf(data: unknown): JsonObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Sends a message; a reader that is too far behind is dropped instead: it comes back and asks again. */
+export function sendText(socket: WebSocket, text: string): void {
+  if (socket.readyState !== socket.OPEN) return;
+  if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.close(TRY_AGAIN_LATER, "Too far behind");
+  else socket.send(text);
 }
 
 function authenticate(socket: WebSocket, context: ServerContext, proceed: () => void): void {

@@ -1,6 +1,6 @@
 import { isJsonObject } from "../../json/value.ts";
 import { integerOf, objectOf, textOf, textsOf } from "../http/body.ts";
-import { messageOf } from "../http/web-sockets.ts";
+import { messageOf, sendText } from "../http/web-sockets.ts";
 import { parseTimestamp } from "../store/timestamp.ts";
 
 import type { WebSocket } from "ws";
@@ -11,8 +11,6 @@ import type { ServerContext, StoredLog } from "../context.ts";
 type LogPredicate = (line: StoredLog) => boolean;
 
 const PROTOCOL_ERROR = 1002;
-const TRY_AGAIN_LATER = 1013;
-const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 
 /** `/logs/out`: the new lines that a filter asks for; what was before is for `/logs/filter` (prefect/server/api/logs.py). */
 export function serveLogsOut(socket: WebSocket, { logs }: ServerContext): void {
@@ -28,7 +26,8 @@ export function serveLogsOut(socket: WebSocket, { logs }: ServerContext): void {
       return;
     }
     const unsubscribe = logs.subscribe((lines) => {
-      for (const line of lines) if (matches(line)) send(socket, line);
+      for (const line of lines)
+        if (matches(line)) sendText(socket, JSON.stringify({ type: "log", log: line }));
     });
     socket.once("close", unsubscribe);
   });
@@ -52,10 +51,4 @@ function logPredicate(filter: JsonObject): LogPredicate {
     line.level <= highest &&
     line.timestamp >= from &&
     line.timestamp <= to;
-}
-
-function send(socket: WebSocket, line: StoredLog): void {
-  if (socket.readyState !== socket.OPEN) return;
-  if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.close(TRY_AGAIN_LATER, "Too far behind");
-  else socket.send(JSON.stringify({ type: "log", log: line }));
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import { stringifyJson } from "../../json/stringify.ts";
-import { condition, filterBy, joined, textField } from "../filters/conditions.ts";
+import { condition, countRows, filterBy, joined, textField } from "../filters/conditions.ts";
 import { pageOf } from "../filters/index.ts";
 import { objectBody, objectOf, parseUuid, textOf } from "../http/body.ts";
 import { ApiError } from "../http/errors.ts";
@@ -117,12 +117,9 @@ export function addArtifactRoutes(app: FastifyInstance, { database, clock }: Ser
         .map((row) => artifactReply(row, isLatest));
     });
 
-    app.post(`${path}/count`, ({ body }) => {
-      const { sql, values } = conditionOf(objectBody(body), isLatest);
-      return jsonValue(
-        database.get<{ n: number }>(`SELECT count(*) AS n FROM artifact WHERE ${sql}`, ...values)?.n ?? 0,
-      );
-    });
+    app.post(`${path}/count`, ({ body }) =>
+      jsonValue(countRows(database, "artifact", conditionOf(objectBody(body), isLatest))),
+    );
   }
 
   function find(where: string, value: string): Reply {

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 
 import { isJsonObject } from "../../json/value.ts";
 import { changeDocument, createDocument, documentReply, getDocument } from "../blocks/documents.ts";
-import { blockSchemaReply, findSchema, registerSchema } from "../blocks/schemas.ts";
+import { blockSchemaReply, findSchema, findSchemaById, registerSchema } from "../blocks/schemas.ts";
 import { blockTypeReply } from "../blocks/types.ts";
-import { condition, filterBy, joined, tagsField, textField } from "../filters/conditions.ts";
+import { condition, countRows, filterBy, joined, tagsField, textField } from "../filters/conditions.ts";
 import { pageOf } from "../filters/index.ts";
 import { objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
@@ -170,7 +170,7 @@ function addSchemaRoutes(app: FastifyInstance, context: ServerContext): void {
   });
 
   app.get<{ Params: IdParams }>("/block_schemas/:id", ({ params }) => {
-    const row = database.get<BlockSchemaRow>("SELECT * FROM block_schema WHERE id = ?", parseUuid(params.id));
+    const row = findSchemaById(database, parseUuid(params.id));
     if (row === undefined) throw notFound("Block schema");
     return blockSchemaReply(database, row);
   });
@@ -280,12 +280,9 @@ function addDocumentRoutes(app: FastifyInstance, context: ServerContext): void {
       .map((row) => documentReply(context, row, given["include_secrets"] === true));
   });
 
-  app.post("/block_documents/count", ({ body }) => {
-    const { sql, values } = documentCondition(objectBody(body));
-    return jsonValue(
-      database.get<{ n: number }>(`SELECT count(*) AS n FROM block_document WHERE ${sql}`, ...values)?.n ?? 0,
-    );
-  });
+  app.post("/block_documents/count", ({ body }) =>
+    jsonValue(countRows(database, "block_document", documentCondition(objectBody(body)))),
+  );
 }
 
 /** Anonymous documents are left out unless asked for. */

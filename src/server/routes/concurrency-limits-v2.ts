@@ -3,29 +3,16 @@ import { randomUUID } from "node:crypto";
 import { parseUuid, integerOf, objectBody, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
 import { createLease, releaseLease, renewLease, returnSlots, takeSlots } from "../concurrency/leases.ts";
-import { limitReply } from "../deployments/row.ts";
+import { limitReply } from "../concurrency/limits.ts";
 import { pageOf } from "../filters/index.ts";
 import { addSeconds, epochMsOf, timestampOf } from "../store/timestamp.ts";
 
 import type { FastifyInstance } from "fastify";
 
 import type { JsonObject } from "../../json/value.ts";
+import type { LimitRow } from "../concurrency/limits.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reader, Transaction } from "../store/database.ts";
-
-interface LimitRow {
-  readonly id: string;
-  readonly created: string;
-  readonly updated: string;
-  readonly name: string;
-  readonly active: number;
-  readonly limit: number;
-  readonly active_slots: number;
-  readonly denied_slots: number;
-  readonly slot_decay_per_second: number;
-  readonly avg_slot_occupancy_seconds: number;
-  readonly decayed_at: string | null;
-}
 
 interface Params {
   readonly key: string;

@@ -1,3 +1,4 @@
+import { countRows } from "../filters/conditions.ts";
 import { clauseOf, compileFilters } from "../filters/index.ts";
 import { integerOf, objectBody, objectOf, parseUuid } from "../http/body.ts";
 import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
@@ -11,7 +12,7 @@ import { stringifyJson } from "../../json/stringify.ts";
 
 import type { FastifyInstance } from "fastify";
 
-import type { JsonObject, Json } from "../../json/value.ts";
+import type { Json } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "../http/reply.ts";
 
@@ -72,7 +73,9 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
     return selectDeployments(database, sql, values);
   });
 
-  app.post("/deployments/count", ({ body }) => jsonValue(countDeployments(objectBody(body))));
+  app.post("/deployments/count", ({ body }) =>
+    jsonValue(countRows(database, "deployment", compileFilters("deployments", objectBody(body)))),
+  );
 
   app.post("/deployments/paginate", ({ body }) => {
     const given = objectBody(body);
@@ -80,7 +83,7 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
     if (page < 1) throw invalidRequest(["body", "page"], "Input should be greater than 0", page);
     const limit = integerOf(given, "limit") ?? 200;
     const { sql, values } = clauseOf("deployments", { ...given, limit, offset: (page - 1) * limit });
-    const count = countDeployments(given);
+    const count = countRows(database, "deployment", compileFilters("deployments", given));
     return {
       results: selectDeployments(database, sql, values),
       count,
@@ -113,13 +116,6 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
   }
 
   addScheduleRoutes(app, context);
-
-  function countDeployments(body: JsonObject): number {
-    const { sql, values } = compileFilters("deployments", body);
-    return (
-      database.get<{ n: number }>(`SELECT count(*) AS n FROM deployment WHERE ${sql}`, ...values)?.n ?? 0
-    );
-  }
 }
 
 function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {

@@ -1,6 +1,6 @@
-import { parseJson } from "../../json/parse.ts";
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
+import { countRows } from "../filters/conditions.ts";
 import { clauseOf, compileFilters } from "../filters/index.ts";
 import { objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
@@ -9,6 +9,7 @@ import { createFlowRun } from "../runs/create.ts";
 import { findFlowRun, findState, flowRunReply, selectFlowRuns } from "../runs/row.ts";
 import { orchestrationReply, setFlowRunState } from "../runs/set-state.ts";
 import { parseState, stateOf, stateReply } from "../runs/state.ts";
+import { objectColumn } from "../store/json-column.ts";
 import { timestampOf } from "../store/timestamp.ts";
 import { addFlowRunInputRoutes } from "./flow-run-inputs.ts";
 
@@ -73,9 +74,8 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
       if (run === undefined) throw notFound("Flow run");
       const change = objectBody(body);
       const policy = objectOf(change, "empirical_policy");
-      const kept = parseJson(run.empirical_policy);
       // What the rules keep there is theirs.
-      const retryType = isJsonObject(kept) ? (kept["retry_type"] ?? null) : null;
+      const retryType = objectColumn(run.empirical_policy)["retry_type"] ?? null;
       tx.run(
         `UPDATE flow_run SET updated = ?, name = ?, flow_version = ?, parameters = ?, empirical_policy = ?, tags = ?, infrastructure_pid = ?, job_variables = ? WHERE id = ?`,
         now(),
@@ -101,7 +101,7 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
       const id = parseUuid(params.id);
       const run = findFlowRun(tx, id);
       if (run === undefined) throw notFound("Flow run");
-      const labels = parseJson(run.labels) as JsonObject;
+      const labels = objectColumn(run.labels);
       tx.run(
         "UPDATE flow_run SET updated = ?, labels = ? WHERE id = ?",
         now(),
@@ -151,7 +151,7 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
           isNew: false,
         };
       }
-      const details = parseJson(current.state_details) as JsonObject;
+      const details = objectColumn(current.state_details);
       const keyset = details["run_input_keyset"];
       const key = isJsonObject(keyset) ? keyset["response"] : undefined;
       if (input !== undefined && typeof key === "string") {
@@ -179,7 +179,9 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
     return selectFlowRuns(database, sql, values, clock.now());
   });
 
-  app.post("/flow_runs/count", ({ body }) => jsonValue(countRuns(objectBody(body))));
+  app.post("/flow_runs/count", ({ body }) =>
+    jsonValue(countRows(database, "flow_run", compileFilters("flow_runs", objectBody(body)))),
+  );
 
   app.post("/flow_runs/paginate", ({ body }) => {
     const given = objectBody(body);
@@ -188,7 +190,7 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
     if (!Number.isInteger(page) || page < 1)
       throw invalidRequest(["body", "page"], "Input should be greater than 0", given["page"] ?? null);
     const { sql, values } = clauseOf("flow_runs", { ...given, limit, offset: (page - 1) * limit });
-    const count = countRuns(given);
+    const count = countRows(database, "flow_run", compileFilters("flow_runs", given));
     return {
       results: selectFlowRuns(database, sql, values, clock.now()),
       count,
@@ -214,11 +216,6 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
   });
 
   addFlowRunInputRoutes(app, context);
-
-  function countRuns(body: JsonObject): number {
-    const { sql, values } = compileFilters("flow_runs", body);
-    return database.get<{ n: number }>(`SELECT count(*) AS n FROM flow_run WHERE ${sql}`, ...values)?.n ?? 0;
-  }
 }
 
 function jsonOr(value: JsonObject | readonly string[] | undefined, text: string | null): string | null {

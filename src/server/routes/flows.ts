@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 
 import { stringifyJson } from "../../json/stringify.ts";
+import { countRows } from "../filters/conditions.ts";
 import { clauseOf, compileFilters } from "../filters/index.ts";
-import { objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
-import { invalidRequest, notFound } from "../http/errors.ts";
+import { objectBody, objectOf, parseUuid, requiredName, textsOf } from "../http/body.ts";
+import { notFound } from "../http/errors.ts";
 import { jsonText, jsonValue } from "../http/reply.ts";
 import { timestampOf } from "../store/timestamp.ts";
 
@@ -31,8 +32,7 @@ export function addFlowRoutes(app: FastifyInstance, context: ServerContext): voi
 
   app.post("/flows", async ({ body }, reply) => {
     const given = objectBody(body);
-    const name = textOf(given, "name");
-    if (name === undefined || name === "") throw invalidRequest(["body", "name"], "Field required");
+    const name = requiredName(given);
     const find = () => database.get<FlowRow>("SELECT * FROM flow WHERE name = ?", name);
     const known = find();
     if (known !== undefined) return flowReply(known);
@@ -90,12 +90,9 @@ export function addFlowRoutes(app: FastifyInstance, context: ServerContext): voi
     return database.all<FlowRow>(`SELECT flow.* FROM flow ${sql}`, ...values).map((flow) => flowReply(flow));
   });
 
-  app.post("/flows/count", ({ body }) => {
-    const { sql, values } = compileFilters("flows", objectBody(body));
-    return jsonValue(
-      database.get<{ n: number }>(`SELECT count(*) AS n FROM flow WHERE ${sql}`, ...values)?.n ?? 0,
-    );
-  });
+  app.post("/flows/count", ({ body }) =>
+    jsonValue(countRows(database, "flow", compileFilters("flows", objectBody(body)))),
+  );
 }
 
 function flowReply(flow: FlowRow): Reply {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import { stringifyJson } from "../../json/stringify.ts";
+import { countRows } from "../filters/conditions.ts";
 import { clauseOf, compileFilters } from "../filters/index.ts";
 import { objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
 import { invalidRequest, notFound } from "../http/errors.ts";
@@ -133,12 +134,9 @@ export function addTaskRunRoutes(app: FastifyInstance, context: ServerContext): 
     return selectTaskRuns(database, sql, values);
   });
 
-  app.post("/task_runs/count", ({ body }) => {
-    const { sql, values } = compileFilters("task_runs", objectBody(body));
-    return jsonValue(
-      database.get<{ n: number }>(`SELECT count(*) AS n FROM task_run WHERE ${sql}`, ...values)?.n ?? 0,
-    );
-  });
+  app.post("/task_runs/count", ({ body }) =>
+    jsonValue(countRows(database, "task_run", compileFilters("task_runs", objectBody(body)))),
+  );
 
   app.get<{ Querystring: { task_run_id?: string } }>("/task_run_states", ({ query }) =>
     database

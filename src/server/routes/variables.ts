@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import { stringifyJson } from "../../json/stringify.ts";
-import { filterBy, joined, tagsField, textField } from "../filters/conditions.ts";
+import { countRows, filterBy, joined, tagsField, textField } from "../filters/conditions.ts";
 import { pageOf } from "../filters/index.ts";
 import { objectBody, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
@@ -74,12 +74,9 @@ export function addVariableRoutes(app: FastifyInstance, { database, clock }: Ser
       .map((row) => variableReply(row));
   });
 
-  app.post("/variables/count", ({ body }) => {
-    const { sql, values } = conditionOf(objectBody(body));
-    return jsonValue(
-      database.get<{ n: number }>(`SELECT count(*) AS n FROM variable WHERE ${sql}`, ...values)?.n ?? 0,
-    );
-  });
+  app.post("/variables/count", ({ body }) =>
+    jsonValue(countRows(database, "variable", conditionOf(objectBody(body)))),
+  );
 
   for (const [path, column] of [
     ["/variables/:key", "id"],

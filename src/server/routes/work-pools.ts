@@ -3,8 +3,9 @@ import { randomUUID } from "node:crypto";
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { PROCESS_BASE_JOB_TEMPLATE } from "../../templating/default-job-template.ts";
+import { condition, countRows } from "../filters/conditions.ts";
 import { clauseOf, compileFilters } from "../filters/index.ts";
-import { integerOf, objectBody, textOf, textsOf } from "../http/body.ts";
+import { integerOf, objectBody, requiredName, requiredPlainName, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { DEFAULT_QUEUE, getPool, getQueue, insertQueue, makeRoom } from "../pools/queues.ts";
@@ -15,7 +16,10 @@ import { parseTimestamp, timestampOf } from "../store/timestamp.ts";
 
 import type { FastifyInstance } from "fastify";
 
+import type { JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
+import type { Condition } from "../filters/conditions.ts";
+import type { Reply } from "../http/reply.ts";
 import type { Transaction } from "../store/database.ts";
 import type { WorkPoolRow, WorkQueueRow, WorkerRow } from "../pools/row.ts";
 
@@ -35,10 +39,7 @@ export function addWorkPoolRoutes(app: FastifyInstance, context: ServerContext):
 
   app.post("/work_pools", async (request, reply) => {
     const body = objectBody(request.body);
-    const name = textOf(body, "name");
-    if (name === undefined || name === "") throw invalidRequest(["body", "name"], "Field required");
-    if (/[/%&><]/.test(name))
-      throw invalidRequest(["body", "name"], "Name contains an invalid character.", name);
+    const name = requiredPlainName(body);
     if (name.toLowerCase().startsWith("prefect")) {
       throw new ApiError(403, "Worker pools starting with 'Prefect' are reserved for internal use.");
     }
@@ -121,12 +122,9 @@ export function addWorkPoolRoutes(app: FastifyInstance, context: ServerContext):
       .map((row) => workPoolReply(database, row));
   });
 
-  app.post("/work_pools/count", ({ body }) => {
-    const { sql, values } = compileFilters("work_pools", objectBody(body));
-    return jsonValue(
-      database.get<{ n: number }>(`SELECT count(*) AS n FROM work_pool WHERE ${sql}`, ...values)?.n ?? 0,
-    );
-  });
+  app.post("/work_pools/count", ({ body }) =>
+    jsonValue(countRows(database, "work_pool", compileFilters("work_pools", objectBody(body)))),
+  );
 
   app.post<{ Params: PoolParams }>("/work_pools/:name/get_scheduled_flow_runs", ({ params, body }) => {
     const poll = objectBody(body);
@@ -153,8 +151,7 @@ function addQueueRoutes(app: FastifyInstance, context: ServerContext): void {
 
   app.post<{ Params: PoolParams }>("/work_pools/:name/queues", async ({ params, body }, reply) => {
     const given = objectBody(body);
-    const name = textOf(given, "name");
-    if (name === undefined || name === "") throw invalidRequest(["body", "name"], "Field required");
+    const name = requiredName(given);
     const queue = await database.write((tx) => {
       const pool = getPool(tx, params.name);
       if (
@@ -173,21 +170,9 @@ function addQueueRoutes(app: FastifyInstance, context: ServerContext): void {
     return reply.status(201).send(workQueueReply(database, queue));
   });
 
-  app.post<{ Params: PoolParams }>("/work_pools/:name/queues/filter", ({ params, body }) => {
-    const given = objectBody(body);
-    const { sql, values } = clauseOf("work_pool_queues", {
-      ...given,
-      work_pool_queues: given["work_queues"] ?? null,
-    });
-    const pool = getPool(database, params.name);
-    return database
-      .all<WorkQueueRow>(
-        `SELECT work_queue.* FROM work_queue ${sql.replace("WHERE ", "WHERE work_pool_id = ? AND ")}`,
-        pool.id,
-        ...values,
-      )
-      .map((row) => workQueueReply(database, row));
-  });
+  app.post<{ Params: PoolParams }>("/work_pools/:name/queues/filter", ({ params, body }) =>
+    listQueues(objectBody(body), condition("work_queue.work_pool_id = ?", getPool(database, params.name).id)),
+  );
 
   app.get<{ Params: QueueParams }>("/work_pools/:name/queues/:queue", ({ params }) =>
     workQueueReply(database, getQueue(database, params.name, params.queue)),
@@ -216,24 +201,18 @@ function addQueueRoutes(app: FastifyInstance, context: ServerContext): void {
     return workQueueReply(database, queue);
   });
 
-  app.post("/work_queues/filter", ({ body }) => {
-    const given = objectBody(body);
-    const { sql, values } = clauseOf("work_pool_queues", {
-      ...given,
-      work_pool_queues: given["work_queues"] ?? null,
-    });
+  app.post("/work_queues/filter", ({ body }) => listQueues(objectBody(body)));
+
+  function listQueues(body: JsonObject, within?: Condition): Reply[] {
+    const filter = { ...body, work_pool_queues: body["work_queues"] ?? null };
+    const { sql, values } = clauseOf("work_pool_queues", filter, within);
     return database
       .all<WorkQueueRow>(`SELECT work_queue.* FROM work_queue ${sql}`, ...values)
       .map((row) => workQueueReply(database, row));
-  });
+  }
 }
 
-function changeQueue(
-  tx: Transaction,
-  queue: WorkQueueRow,
-  change: ReturnType<typeof objectBody>,
-  now: string,
-): void {
+function changeQueue(tx: Transaction, queue: WorkQueueRow, change: JsonObject, now: string): void {
   const priority = integerOf(change, "priority") ?? queue.priority;
   if (priority !== queue.priority) makeRoom(tx, queue.work_pool_id, priority, queue.id);
   tx.run(
@@ -255,8 +234,7 @@ function addWorkerRoutes(app: FastifyInstance, context: ServerContext): void {
 
   app.post<{ Params: PoolParams }>("/work_pools/:name/workers/heartbeat", async ({ params, body }, reply) => {
     const given = objectBody(body);
-    const name = textOf(given, "name");
-    if (name === undefined || name === "") throw invalidRequest(["body", "name"], "Field required");
+    const name = requiredName(given);
     await database.write((tx) => {
       const pool = getPool(tx, params.name);
       const now = timestampOf(clock.now());

@@ -1,10 +1,10 @@
 import { jsonText } from "../http/reply.ts";
 import { epochMsOf } from "../store/timestamp.ts";
-import { isTerminal, stateReply } from "./state.ts";
+import { STATE_COLUMNS, isTerminal, joinedStateReply } from "./state.ts";
 
 import type { Reply } from "../http/reply.ts";
 import type { Reader, SqlValue } from "../store/database.ts";
-import type { StateRow, StateType } from "./state.ts";
+import type { JoinedState, StateRow, StateType } from "./state.ts";
 
 /** A row of flow_run; JSON columns are texts. */
 export interface FlowRunRow {
@@ -43,20 +43,13 @@ export interface FlowRunRow {
 }
 
 /** A run with what its answer needs from other tables. */
-interface JoinedRow extends FlowRunRow {
+interface JoinedRow extends FlowRunRow, JoinedState {
   readonly work_pool_id: string | null;
   readonly work_pool_name: string | null;
-  readonly s_id: string | null;
-  readonly s_type: StateType;
-  readonly s_name: string;
-  readonly s_timestamp: string;
-  readonly s_message: string | null;
-  readonly s_details: string;
-  readonly s_data: string | null;
 }
 
 const SELECT = `SELECT flow_run.*, work_pool.id AS work_pool_id, work_pool.name AS work_pool_name,
-  s.id AS s_id, s.type AS s_type, s.name AS s_name, s.timestamp AS s_timestamp, s.message AS s_message, s.state_details AS s_details, s.data AS s_data
+  ${STATE_COLUMNS}
 FROM flow_run LEFT JOIN flow_run_state s ON s.id = flow_run.state_id
 LEFT JOIN work_queue ON work_queue.id = flow_run.work_queue_id LEFT JOIN work_pool ON work_pool.id = work_queue.work_pool_id`;
 
@@ -119,18 +112,7 @@ function replyOf(row: JoinedRow, nowMs: number): Reply {
     created_by: jsonText(row.created_by),
     work_pool_id: row.work_pool_id,
     work_pool_name: row.work_pool_name,
-    state:
-      row.s_id === null
-        ? null
-        : stateReply({
-            id: row.s_id,
-            type: row.s_type,
-            name: row.s_name,
-            timestamp: row.s_timestamp,
-            message: row.s_message,
-            state_details: row.s_details,
-            data: row.s_data,
-          }),
+    state: joinedStateReply(row),
     job_variables: jsonText(row.job_variables) ?? {},
   };
 }

@@ -1,17 +1,17 @@
 import { parseJson } from "../../json/parse.ts";
 import { stringifyJson } from "../../json/stringify.ts";
-import { isJsonObject } from "../../json/value.ts";
 import { releaseLease, returnSlots, takeDeploymentSlot } from "../concurrency/leases.ts";
 import { emitEvent } from "../events/event.ts";
 import { notFound } from "../http/errors.ts";
-import { addSeconds, epochMsOf, timestampOf } from "../store/timestamp.ts";
+import { objectColumn } from "../store/json-column.ts";
+import { epochMsOf, timestampOf } from "../store/timestamp.ts";
 import { relatedOf } from "./related.ts";
 import { findFlowRun, findState } from "./row.ts";
 import { FLOW_RUN_RULES } from "./rules.ts";
 import { isTerminal, rowOfState, stateReply } from "./state.ts";
 import { followSubflow } from "./subflow.ts";
 
-import type { Json, JsonObject } from "../../json/value.ts";
+import type { JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "../http/reply.ts";
 import type { Transaction } from "../store/database.ts";
@@ -47,7 +47,7 @@ export function setFlowRunState(
   if (run === undefined) throw notFound("Flow run");
   const currentRow = findState(tx, run.state_id);
   const current = currentRow === undefined ? undefined : parsed(currentRow);
-  const policy = parsedPolicy(run.empirical_policy);
+  const policy = objectColumn(run.empirical_policy);
   const decision =
     options.force === true
       ? { proposed, policy, verdict: undefined }
@@ -228,23 +228,17 @@ function giveSlotBack(tx: Transaction, run: FlowRunRow, current: CurrentState): 
 /** States of a run never share a timestamp. */
 function laterThan(previous: string | undefined, timestamp: string): string {
   return previous === timestamp
-    ? `${addSeconds(timestamp, 0).slice(0, 20)}${String(Number(timestamp.slice(20, 26)) + 1).padStart(6, "0")}Z`
+    ? `${timestamp.slice(0, 20)}${String(Number(timestamp.slice(20, 26)) + 1).padStart(6, "0")}Z`
     : timestamp;
 }
 
 function parsed(row: StateRow): CurrentState {
-  const details = parseJson(row.state_details);
   return {
     id: row.id,
     type: row.type,
     name: row.name,
     timestamp: row.timestamp,
-    details: isJsonObject(details) ? details : {},
+    details: objectColumn(row.state_details),
     data: row.data === null ? null : parseJson(row.data),
   };
-}
-
-function parsedPolicy(text: string): JsonObject {
-  const policy: Json = parseJson(text);
-  return isJsonObject(policy) ? policy : {};
 }

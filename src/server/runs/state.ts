@@ -157,6 +157,35 @@ export function stateReply(state: StateRow): Reply {
   };
 }
 
+/** Columns of a state that is joined to its run as `s`, for {@link joinedStateReply}. */
+export const STATE_COLUMNS =
+  "s.id AS s_id, s.type AS s_type, s.name AS s_name, s.timestamp AS s_timestamp, s.message AS s_message, s.state_details AS s_details, s.data AS s_data";
+
+/** A row with {@link STATE_COLUMNS}; without a state `s_id` is null. */
+export interface JoinedState {
+  readonly s_id: string | null;
+  readonly s_type: StateType;
+  readonly s_name: string;
+  readonly s_timestamp: string;
+  readonly s_message: string | null;
+  readonly s_details: string;
+  readonly s_data: string | null;
+}
+
+/** The state of a run that was read with it. */
+export function joinedStateReply(row: JoinedState): Reply {
+  if (row.s_id === null) return null;
+  return stateReply({
+    id: row.s_id,
+    type: row.s_type,
+    name: row.s_name,
+    timestamp: row.s_timestamp,
+    message: row.s_message,
+    state_details: row.s_details,
+    data: row.s_data,
+  });
+}
+
 function defaultName(type: StateType): string {
   return type.charAt(0) + type.slice(1).toLowerCase();
 }

@@ -1,9 +1,9 @@
 import { mergeObjects } from "../../json/object.ts";
 import { parseJson } from "../../json/parse.ts";
-import { objectColumn } from "../deployments/write.ts";
 import { createFlowRun } from "../runs/create.ts";
 import { stateOf } from "../runs/state.ts";
 import { readSchedule } from "../schedules/schedule.ts";
+import { objectColumn } from "../store/json-column.ts";
 import { timestampOf } from "../store/timestamp.ts";
 
 import type { ServerContext } from "../context.ts";

@@ -1,8 +1,8 @@
 import { jsonText } from "../http/reply.ts";
-import { stateReply } from "../runs/state.ts";
+import { STATE_COLUMNS, joinedStateReply } from "../runs/state.ts";
 
 import type { Reply } from "../http/reply.ts";
-import type { StateType } from "../runs/state.ts";
+import type { JoinedState, StateType } from "../runs/state.ts";
 import type { Reader, SqlValue } from "../store/database.ts";
 
 /** A row of task_run; JSON columns are texts. */
@@ -34,19 +34,11 @@ export interface TaskRunRow {
   readonly total_run_time: number;
 }
 
-interface JoinedRow extends TaskRunRow {
-  readonly s_id: string | null;
-  readonly s_type: StateType;
-  readonly s_name: string;
-  readonly s_timestamp: string;
-  readonly s_message: string | null;
-  readonly s_details: string;
-  readonly s_data: string | null;
+interface JoinedRow extends TaskRunRow, JoinedState {
   readonly flow_run_name: string | null;
 }
 
-const SELECT = `SELECT task_run.*, s.id AS s_id, s.type AS s_type, s.name AS s_name, s.timestamp AS s_timestamp, s.message AS s_message,
-  s.state_details AS s_details, s.data AS s_data, (SELECT name FROM flow_run WHERE flow_run.id = task_run.flow_run_id) AS flow_run_name
+const SELECT = `SELECT task_run.*, ${STATE_COLUMNS}, (SELECT name FROM flow_run WHERE flow_run.id = task_run.flow_run_id) AS flow_run_name
 FROM task_run LEFT JOIN task_run_state s ON s.id = task_run.state_id`;
 
 /** The answers for the task runs that a clause chooses: `WHERE …` with ORDER BY and LIMIT. */
@@ -83,17 +75,6 @@ function replyOf(row: JoinedRow): Reply {
     estimated_run_time: row.total_run_time,
     estimated_start_time_delta: 0,
     flow_run_name: row.flow_run_name,
-    state:
-      row.s_id === null
-        ? null
-        : stateReply({
-            id: row.s_id,
-            type: row.s_type,
-            name: row.s_name,
-            timestamp: row.s_timestamp,
-            message: row.s_message,
-            state_details: row.s_details,
-            data: row.s_data,
-          }),
+    state: joinedStateReply(row),
   };
 }

@@ -62,8 +62,7 @@ export function registerSchema(
     schema.blockTypeId,
   );
   for (const [name, references] of Object.entries(referencesOf(fields))) {
-    for (const reference of references)
-      registerNested(context, tx, { parentId: id, fields, name, reference });
+    for (const reference of references) registerNested(context, tx, fields, name, reference);
   }
   const row = findSchema(tx, checksum, version);
   if (row === undefined) throw new Error("The block schema was not stored");
@@ -103,17 +102,13 @@ export function blockSchemaReply(reader: Reader, row: BlockSchemaRow): Reply {
   };
 }
 
-interface Nested {
-  readonly parentId: string;
-  readonly fields: JsonObject;
-  readonly name: string;
-  readonly reference: JsonObject;
-}
-
+/** Registers the schema of a block within, from the definitions of the outer one, unless it is there. */
 function registerNested(
   context: ServerContext,
   tx: Transaction,
-  { parentId, fields, name, reference }: Nested,
+  fields: JsonObject,
+  name: string,
+  reference: JsonObject,
 ): void {
   const slug = textOf(reference, "block_type_slug") ?? "";
   const type = tx.get<BlockTypeRow>("SELECT * FROM block_type WHERE slug = ?", slug);
@@ -123,41 +118,20 @@ function registerNested(
       `Cannot create block schema because block type '${slug}' was not found. Did you forget to register the block type?`,
     );
   }
-  const child =
-    findSchema(tx, textOf(reference, "block_schema_checksum") ?? "") ??
-    registerChild(context, tx, fields, name, type);
-  if (child === undefined) return;
-  tx.run(
-    "INSERT OR IGNORE INTO block_schema_reference (id, name, parent_block_schema_id, reference_block_schema_id) VALUES (?,?,?,?)",
-    randomUUID(),
-    name,
-    parentId,
-    child.id,
-  );
-}
-
-/** Takes the schema of a block within from the definitions of the outer one. */
-function registerChild(
-  context: ServerContext,
-  tx: Transaction,
-  fields: JsonObject,
-  name: string,
-  type: BlockTypeRow,
-): BlockSchemaRow | undefined {
+  if (findSchema(tx, textOf(reference, "block_schema_checksum") ?? "") !== undefined) return;
   const definitions = isJsonObject(fields["definitions"]) ? fields["definitions"] : {};
   const properties = isJsonObject(fields["properties"]) ? fields["properties"] : {};
   const definition = referencesIn(properties[name] ?? null)
-    .map((reference) => definitions[reference.replace("#/definitions/", "")])
+    .map((found) => definitions[found.replace("#/definitions/", "")])
     .filter((candidate): candidate is JsonObject => isJsonObject(candidate))
-    .find((candidate) => candidate["block_type_slug"] === type.slug);
-  if (definition === undefined) return undefined;
-  const child = { ...definition, definitions };
-  return registerSchema(context, tx, {
+    .find((candidate) => candidate["block_type_slug"] === slug);
+  if (definition === undefined) return;
+  registerSchema(context, tx, {
     blockTypeId: type.id,
-    fields: child,
+    fields: { ...definition, definitions },
     capabilities: [],
     version: undefined,
-  }).row;
+  });
 }
 
 function referencesOf(fields: JsonObject): Record<string, JsonObject[]> {

@@ -112,6 +112,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       workerName,
       workPoolName,
       python: async () => (await python()).path,
+      environmentsDir: config.environmentsDir,
       env: io.env,
       cwd: io.cwd,
       prefectSettings: session.prefectSettings,
@@ -131,6 +132,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
   const stopHousekeeping = startHousekeeping({
     cron: config.housekeeping.cron,
     workspaces,
+    environments: { directory: config.environmentsDir, keepMs: config.housekeeping.keepEnvironmentsMs },
     journal,
     logger,
     clock,

@@ -63,7 +63,9 @@ export interface Config {
     readonly insecure: boolean;
   };
   readonly workspaceRoot: string;
-  readonly housekeeping: { readonly cron: string | undefined };
+  /** Where the Python environments are that runs share. */
+  readonly environmentsDir: string;
+  readonly housekeeping: { readonly cron: string | undefined; readonly keepEnvironmentsMs: number };
   readonly log: { readonly format: SettingValues["log.format"]; readonly level: LogLevel };
   readonly debugMode: boolean;
   readonly logging: {
@@ -154,7 +156,11 @@ export function compileConfig(values: SettingValues, surroundings: ConfigSurroun
       insecure: values["server.insecure"],
     },
     workspaceRoot: values.workspace_root ?? path.join(dataDir, "workspaces"),
-    housekeeping: { cron: values["housekeeping.cron"] },
+    environmentsDir: path.join(dataDir, "environments"),
+    housekeeping: {
+      cron: values["housekeeping.cron"],
+      keepEnvironmentsMs: values["housekeeping.keep_environments"],
+    },
     log: {
       format: values["log.format"],
       level: values["log.level"] ?? (values["worker.debug_mode"] ? "DEBUG" : loggingLevel),

@@ -55,8 +55,14 @@ export const RUN_SETTINGS = {
   "housekeeping.cron": own({
     type: cronLine,
     defaultDoc: "every hour",
-    doc: "When old workspaces and outputs of flow runs are swept (cron, local time); off for never.",
+    doc: "When old workspaces, outputs of flow runs and Python environments are swept (cron, local time); off for never.",
     example: '"0 3 * * *"',
+  }),
+  "housekeeping.keep_environments": own({
+    type: duration({ min: 0 }),
+    default: "30d",
+    doc: "How long a Python environment that a pull step made stays after its last use.",
+    example: "7d",
   }),
   "log.format": own({
     type: choice(["auto", "pretty", "json"], (word) => word.toLowerCase()),

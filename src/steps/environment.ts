@@ -1,3 +1,5 @@
+import { dirname } from "node:path";
+
 // What Prefect's own preparation puts back after the steps (prefect/runner/_workspace_supervisor.py, 3.8.8).
 const RUNNERS_OWN = new Set([
   "PATH",
@@ -28,4 +30,11 @@ export function keepRunnersOwn(
 
 function isRunnersOwn(name: string): boolean {
   return RUNNERS_OWN.has(name) || name.startsWith("PREFECT_API_");
+}
+
+/** The environment as the activation of the virtual environment of that interpreter leaves it. */
+export function activated(env: Readonly<Record<string, string>>, python: string): Record<string, string> {
+  const bin = dirname(python);
+  const { PYTHONHOME: _, ...rest } = env;
+  return { ...rest, VIRTUAL_ENV: dirname(bin), PATH: [bin, env["PATH"] ?? "/bin:/usr/bin"].join(":") };
 }

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { packageRoot } from "../lifecycle/package-root.ts";
+import { MANIFEST } from "./environments/cache.ts";
 import { StepError } from "./errors.ts";
 import { findExecutable } from "./executables.ts";
 import { outputTail, runTool } from "./tool.ts";
@@ -35,15 +36,21 @@ const HARMLESS = new Set([
  */
 export async function installPackages(options: InstallOptions): Promise<ToolResult> {
   const { python, args } = options;
+  if (existsSync(join(dirname(python), "..", MANIFEST))) throw sharedEnvironment(args);
   const withPip = [python, "-m", "pip", "--disable-pip-version-check", "install", ...args];
   const uv = findExecutable("uv", options.env, options.cwd);
   if (uv === undefined) return await runLocked(withPip, options);
   const withUv = [uv, "pip", "install", "--python", python, ...args];
-  const [first, second] = isPipConfigured(options.env) ? [withPip, withUv] : [withUv, withPip];
+  const [first, second] = prefersUv(options) ? [withUv, withPip] : [withPip, withUv];
   const result = await runLocked(first, options);
   if (result.exitCode === 0 || (first === withPip && !isPipMissing(result))) return result;
   const retried = await runLocked(second, options);
   return isPipMissing(retried) ? result : retried;
+}
+
+/** True where uv, not pip, is asked first. */
+export function prefersUv({ env, cwd }: Pick<ToolOptions, "env" | "cwd">): boolean {
+  return findExecutable("uv", env, cwd) !== undefined && !isPipConfigured(env);
 }
 
 /** The StepError of an installation that failed: pip's last lines, and what to try. */
@@ -53,6 +60,15 @@ export function installFailure(what: string, python: string, result: ToolResult)
     outputTail: outputTail(result),
     hint: hintFor(`${result.stdout}\n${result.stderr}`, python),
   });
+}
+
+function sharedEnvironment(args: readonly string[]): StepError {
+  return new StepError(
+    `Installing ${args.join(" ")} would change a cached environment that other runs share`,
+    {
+      hint: "Add what is missing to the requirements of the python_environment step.",
+    },
+  );
 }
 
 async function runLocked(command: readonly string[], options: InstallOptions): Promise<ToolResult> {

@@ -9,6 +9,8 @@ export interface PullStage {
   readonly env: Readonly<Record<string, string>>;
   /** Absolute path of the flow's interpreter; called only when a step needs it. */
   python(): Promise<string>;
+  /** Absolute directory of the cached Python environments. */
+  readonly environmentsDir: string;
   readonly log: StepLog;
   readonly signal: AbortSignal;
   /** Called with every text that a block gives to a step. */
@@ -24,4 +26,6 @@ export interface PulledCode {
   readonly env: Readonly<Record<string, string>>;
   /** What the steps put on Python's import path. */
   readonly pythonPath: readonly string[];
+  /** The interpreter of the environment that a step made for the flow; absent when none did. */
+  readonly python?: string | undefined;
 }

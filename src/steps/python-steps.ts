@@ -46,7 +46,7 @@ export class PythonSteps {
   /** Lets a storage block put its files into `localPath`. */
   async pullStorage(
     storage: { readonly documentId: string; readonly fromPath: string | null; readonly localPath: string },
-    context: Omit<StepContext, "registerSecret">,
+    context: Pick<StepContext, "cwd" | "env">,
   ): Promise<StepOutcome> {
     const bridge = await this.#open(context);
     const reply = await bridge.call({
@@ -65,7 +65,10 @@ export class PythonSteps {
   }
 
   async #open(context: Pick<StepContext, "env">): Promise<PythonBridge> {
-    this.#python = await this.#stage.python();
+    const python = await this.#stage.python();
+    // A step made an environment: what follows runs there.
+    if (python !== this.#python) await this.stop();
+    this.#python = python;
     this.#bridge ??= new PythonBridge({
       python: this.#python,
       importPath: this.#importPath,

@@ -21,6 +21,10 @@ const NATIVE_STEPS: readonly Entry[] = [
     load: async () => (await import("./pip-install-requirements.ts")).pipInstallRequirements,
   },
   {
+    names: /^lighterman\.steps\.python_environment$/,
+    load: async () => (await import("./python-environment.ts")).pythonEnvironment,
+  },
+  {
     names: /^prefect\.(?:deployments|projects)\.steps\.(?:pull\.)?a?git_clone(?:_project)?$/,
     load: async () => (await import("./git-clone.ts")).gitClone,
   },

@@ -7,7 +7,7 @@ import { mergeObjects } from "../json/object.ts";
 import { isPythonTruthy, pythonStr } from "../json/python.ts";
 import { isJsonObject } from "../json/value.ts";
 import { applyValues, resolveBlockReferences, resolveVariables } from "../templating/index.ts";
-import { keepRunnersOwn } from "./environment.ts";
+import { activated, keepRunnersOwn } from "./environment.ts";
 import { StepError } from "./errors.ts";
 import { readPullSteps } from "./pull-steps.ts";
 import { PythonSteps } from "./python-steps.ts";
@@ -46,6 +46,8 @@ interface Progress {
   env: Record<string, string>;
   outputs: JsonObject;
   pythonPath: readonly string[];
+  /** Of the environment that a step made. */
+  python: string | undefined;
   /** The last directory that a step selected. */
   selected: string | undefined;
 }
@@ -63,28 +65,32 @@ export async function runPullSteps(options: PullStepsOptions): Promise<PulledCod
     env: { ...options.env },
     outputs: {},
     pythonPath: [],
+    python: undefined,
     selected: undefined,
   };
-  const python = new PythonSteps(options, progress.cwd);
+  const stage = stageOf(options, progress);
+  const python = new PythonSteps(stage, progress.cwd);
   try {
     if (steps.total > 0) log.info(`Running ${steps.total} deployment pull step(s)`);
     for (const step of steps.items) {
       options.signal.throwIfAborted();
-      await runStep(step, steps.total, progress, python, options);
+      await runStep(step, steps.total, progress, python, stage, options);
     }
     if (steps.total > 0) log.info("All deployment steps completed successfully");
   } finally {
     await python.stop();
   }
   options.signal.throwIfAborted();
-  const env = keepRunnersOwn(progress.env, options.env);
-  const rest = { outputs: progress.outputs, env, pythonPath: progress.pythonPath };
+  const kept = keepRunnersOwn(progress.env, options.env);
+  const env = progress.python === undefined ? kept : activated(kept, progress.python);
+  const { outputs, pythonPath } = progress;
+  const rest = { outputs, env, pythonPath, python: progress.python };
   if (progress.selected !== undefined) return { ...rest, directory: await existing(progress.selected) };
   const { fallback } = options;
   if (fallback === undefined || (await entrypointExists(fallback.entrypoint, progress.cwd))) {
     return { ...rest, directory: progress.cwd };
   }
-  const { directory } = await prepareStorage({ ...options, ...fallback, env, onlyForEntrypoint: true });
+  const { directory } = await prepareStorage({ ...stage, ...fallback, env, onlyForEntrypoint: true });
   return { ...rest, directory };
 }
 
@@ -93,6 +99,7 @@ async function runStep(
   total: number,
   progress: Progress,
   python: PythonSteps,
+  stage: PullStage,
   options: PullStepsOptions,
 ): Promise<void> {
   const { log, onStep } = options;
@@ -102,7 +109,7 @@ async function runStep(
   log.info(`Executing deployment step: ${stepName}`);
   try {
     const resolved = await resolveInputs(inputs, progress, options);
-    const context: StepContext = { ...stageOf(options), cwd: progress.cwd, env: { ...progress.env } };
+    const context: StepContext = { ...stage, cwd: progress.cwd, env: { ...progress.env } };
     const outcome = await execute(step, resolved, context, python);
     options.signal.throwIfAborted();
     settle(outcome, step, progress);
@@ -155,6 +162,10 @@ function settle(outcome: StepOutcome, step: PullStep, progress: Progress): void 
     else progress.env[name] = value;
   }
   if (outcome.pythonPath !== undefined) progress.pythonPath = outcome.pythonPath;
+  if (outcome.python !== undefined) {
+    progress.python = outcome.python;
+    progress.env = activated(progress.env, outcome.python);
+  }
   const directory = outputs?.["directory"];
   if (isPythonTruthy(directory)) {
     if (typeof directory !== "string") throw new StepError("The step returned a `directory` that is no text");
@@ -183,11 +194,12 @@ async function existing(directory: string): Promise<string> {
   }
 }
 
-function stageOf(stage: PullStage): PullStage {
+function stageOf(stage: PullStage, progress: Pick<Progress, "python">): PullStage {
   return {
     cwd: stage.cwd,
     env: stage.env,
-    python: async () => await stage.python(),
+    python: async () => progress.python ?? (await stage.python()),
+    environmentsDir: stage.environmentsDir,
     log: stage.log,
     signal: stage.signal,
     registerSecret: (secret) => stage.registerSecret(secret),

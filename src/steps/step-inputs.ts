@@ -34,6 +34,18 @@ export class StepInputs {
     return (this.#inputs[name] ?? null) === null ? null : this.text(name);
   }
 
+  /** A text of one or more lines, or a list of texts; empty when it is absent or null. */
+  lines(name: string): readonly string[] {
+    const value = this.#inputs[name] ?? null;
+    if (value === null) return [];
+    const items: readonly Json[] = Array.isArray(value) ? value : [value];
+    const texts = items.map((item) => {
+      if (typeof item !== "string") throw this.#wrongType(name, "a text or a list of texts", item);
+      return item.split("\n").map((line) => line.trim());
+    });
+    return texts.flat().filter((line) => line !== "");
+  }
+
   /** By Python's truth: an empty text is false, any other text is true. */
   flag(name: string, fallback: boolean): boolean {
     return name in this.#inputs ? isPythonTruthy(this.#inputs[name]) : fallback;
@@ -55,7 +67,7 @@ export class StepInputs {
   #wrongType(name: string, expected: string, value: Json): StepError {
     const actual = value === null ? "null" : pythonTypeName(value);
     return new StepError(`The input '${name}' of ${this.#step} must be ${expected}, not ${actual}`, {
-      hint: expected === "a text" ? "Put the value in quotes." : "Write it as key: value pairs.",
+      hint: expected.startsWith("a text") ? "Put the value in quotes." : "Write it as key: value pairs.",
     });
   }
 }

@@ -69,9 +69,7 @@ async function pullBlock(
   const python = new PythonSteps(options, cwd);
   try {
     await mkdir(localPath, { recursive: true });
-    const { env, log, signal } = options;
-    const context = { cwd, env, log, signal, python: async () => await options.python() };
-    await python.pullStorage({ documentId, fromPath, localPath }, context);
+    await python.pullStorage({ documentId, fromPath, localPath }, { cwd, env: options.env });
   } catch (thrown) {
     options.signal.throwIfAborted();
     if (!(thrown instanceof StepError)) throw thrown;

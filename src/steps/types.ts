@@ -28,6 +28,8 @@ export interface StepContext {
   readonly env: Readonly<Record<string, string>>;
   /** Absolute path of the flow's Python interpreter; rejects with a clear StepError when there is none. */
   python(): Promise<string>;
+  /** Absolute directory of the cached Python environments. */
+  readonly environmentsDir: string;
   readonly log: StepLog;
   readonly signal: AbortSignal;
   /** Hides a value from every log, error and output from now on. */
@@ -44,6 +46,8 @@ export interface StepOutcome {
   readonly env?: Readonly<Record<string, string | null>> | undefined;
   /** Directories that the step put on Python's import path. */
   readonly pythonPath?: readonly string[] | undefined;
+  /** Absolute path of the interpreter of a virtual environment in which the next steps and the flow are to run. */
+  readonly python?: string | undefined;
 }
 
 /** A step that the worker runs itself. Inputs come templated and resolved, without `id` and `requires`. */

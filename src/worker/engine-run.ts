@@ -11,7 +11,7 @@ import type { RunRoom } from "./room.ts";
 /** Starts Prefect's engine (or the configured command) on the pulled code (protocol §6.2). */
 export async function launchEngine(run: PreparedRun, code: PulledCode, room: RunRoom): Promise<Attempt> {
   const tail = new OutputTail();
-  const python = run.job.command === null ? await room.python() : "";
+  const python = run.job.command === null ? (code.python ?? (await room.python())) : "";
   await run.announced;
   return await startAttempt(run, run.job.command === null ? "engine" : "custom", tail, room, {
     command: commandLine(run.job, python, run.workspace.directory),

@@ -1,5 +1,6 @@
 import { coerceError } from "../errors.ts";
 import { startLoop } from "../lifecycle/loop.ts";
+import { sweepEnvironments } from "../steps/environments/cache.ts";
 
 import type { Clock } from "../lifecycle/clock.ts";
 import type { Logger } from "../log/logger.ts";
@@ -10,6 +11,8 @@ export interface HousekeepingOptions {
   /** When to sweep, in local time; "off" for never, undefined for every hour. */
   readonly cron: string | undefined;
   readonly workspaces: Workspaces;
+  /** Cached Python environments, and how long one stays after its last use. */
+  readonly environments: { readonly directory: string; readonly keepMs: number };
   readonly journal: Pick<Journal, "has">;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -20,24 +23,29 @@ const HOUR_MS = 3600 * 1000;
 // Output of ended runs stays this long for whoever wants to look.
 const KEEP_MS = 7 * 24 * 3600 * 1000;
 
-/** Sweeps old workspaces and outputs on a schedule. Returns the function that ends it. */
+/** Sweeps old workspaces, outputs and Python environments on a schedule. Returns the function that ends it. */
 export function startHousekeeping({
   cron,
   workspaces,
+  environments,
   journal,
   logger,
   clock,
 }: HousekeepingOptions): () => void {
   if (cron === "off") return () => undefined;
+  const stopping = new AbortController();
   async function sweep(): Promise<void> {
     try {
       const removed = await workspaces.sweep((id) => journal.has(id), clock.now(), KEEP_MS);
       if (removed > 0) logger.info({ removed }, `Housekeeping removed ${removed} old workspaces and outputs`);
+      const { directory, keepMs } = environments;
+      const unused = await sweepEnvironments(directory, { clock, signal: stopping.signal }, keepMs);
+      if (unused > 0)
+        logger.info({ removed: unused }, `Housekeeping removed ${unused} unused Python environments`);
     } catch (thrown) {
       logger.warn({ err: coerceError(thrown) }, "Housekeeping failed; it is tried again at its next time");
     }
   }
-  const stopping = new AbortController();
   if (cron === undefined) {
     // node-cron loads the time zones, which would be an eighth of an idle worker's memory.
     startLoop(() => sweep(), { intervalMs: HOUR_MS, clock, signal: stopping.signal });

@@ -19,6 +19,8 @@ export interface PulledCode {
   readonly pythonPath: readonly string[];
   /** Null when the command finds its code by itself. */
   readonly entrypoint: string | null;
+  /** The interpreter of the environment that a step made for the flow. */
+  readonly python?: string | undefined;
 }
 
 /**
@@ -37,6 +39,7 @@ export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledC
     env: { ...run.env, [STEPS_VARIABLE]: run.record.entry.attempt },
     lookups: run.lookups,
     python,
+    environmentsDir: room.environmentsDir,
     log,
     signal: control.signal,
     registerSecret: (secret: string) => run.secrets.add(secret),

@@ -28,6 +28,8 @@ export interface RunRoom {
   workerId(): string | null;
   /** The flow's interpreter for jobs without a command; rejects with a StepError when there is none. */
   python(): Promise<string>;
+  /** Where pull steps keep the Python environments that runs share. */
+  readonly environmentsDir: string;
   /** The worker's own environment and directory. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;

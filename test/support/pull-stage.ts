@@ -53,6 +53,7 @@ export function openStage(references: TestReferences = {}): TestStage {
     signal: abort.signal,
     onLine: () => undefined,
     python: async () => (await discoverPython({ env: process.env, signal: abort.signal })).path,
+    environmentsDir: join(directory, ".environments"),
     registerSecret: (secret) => void secrets.push(secret),
     log: {
       debug: (message) => say(`debug: ${message}`),

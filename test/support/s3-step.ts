@@ -34,6 +34,7 @@ export function openS3Stage(env: Record<string, string> = {}): S3Stage {
     cwd: directory,
     env: runEnv,
     python: () => Promise.reject(new Error("not needed")),
+    environmentsDir: join(parent, "environments"),
     log: {
       debug: say("debug"),
       info: say("info"),

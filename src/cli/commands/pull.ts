@@ -89,6 +89,7 @@ async function pullDeployment(
     lookups,
     python: async () =>
       named ?? (await discoverPython({ configured: config.python, env: io.env, signal })).path,
+    environmentsDir: config.environmentsDir,
     log: consoleLog(session, io),
     signal,
     registerSecret,

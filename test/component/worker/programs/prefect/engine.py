@@ -6,6 +6,7 @@
     stubborn: as deaf, but ignores SIGTERM.   pending: waits without ever reporting RUNNING.
     die: RUNNING, then kills itself.          exit: ends with status 0 and says nothing to the server.
     gate: RUNNING, waits for the file named by ENGINE_GATE, COMPLETED.
+    prefix: writes down its environment's directory; RUNNING, COMPLETED.
 
 Appends a line to the file named by ENGINE_DIARY, so that executions can be counted.
 """
@@ -66,7 +67,7 @@ if MODE == "wait":
     threading.Thread(target=obey, args=(channel,), daemon=True).start()
 if MODE == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-write(RUN)
+write(sys.prefix if MODE == "prefix" else RUN)
 if MODE == "pending":
     signal.pause()
 propose("RUNNING")

@@ -26,6 +26,11 @@ const ERROR_CODES = {
     exitCode: 1,
     doc: "the embedded server's database is in use or cannot be opened",
   },
+  PROJECT_INVALID: {
+    retryable: false,
+    exitCode: 1,
+    doc: "a file that describes a project, such as prefect.yaml, cannot be used",
+  },
   USAGE: { retryable: false, exitCode: 2, doc: "the command line is wrong" },
 } as const;
 

@@ -2,6 +2,7 @@ import { createCaller } from "./calls.ts";
 import { createDefinitionCalls } from "./definitions.ts";
 import { createFlowRunCalls } from "./flow-runs.ts";
 import { createTransport } from "./http.ts";
+import { createRegistrationCalls } from "./registrations.ts";
 import { createTelemetryCalls } from "./telemetry.ts";
 import { createWorkPoolCalls } from "./work-pools.ts";
 
@@ -9,6 +10,7 @@ import type { OnUndecodable } from "./calls.ts";
 import type { DefinitionCalls } from "./definitions.ts";
 import type { FlowRunCalls } from "./flow-runs.ts";
 import type { CallOptions, Transport, TransportOptions } from "./http.ts";
+import type { RegistrationCalls } from "./registrations.ts";
 import type { TelemetryCalls } from "./telemetry.ts";
 import type { WorkPoolCalls } from "./work-pools.ts";
 
@@ -21,7 +23,8 @@ export interface PrefectClientOptions extends TransportOptions {
  * The calls of the Prefect REST API that this product makes. Each takes {@link CallOptions} last and throws an ApiError,
  * UndecodableResponseError or UnreachableError (`isRetryable` says whether later may help), or the reason of its signal.
  */
-export interface PrefectClient extends WorkPoolCalls, FlowRunCalls, DefinitionCalls, TelemetryCalls {
+export interface PrefectClient
+  extends WorkPoolCalls, FlowRunCalls, DefinitionCalls, RegistrationCalls, TelemetryCalls {
   /** Root of the API, without user and password. */
   readonly apiUrl: string;
   /** For the events socket, which shares proxy, TLS options and headers. */
@@ -44,6 +47,7 @@ export function createPrefectClient(options: PrefectClientOptions): PrefectClien
     ...createWorkPoolCalls(transport, caller),
     ...createFlowRunCalls(caller),
     ...createDefinitionCalls(caller),
+    ...createRegistrationCalls(caller),
     ...createTelemetryCalls(caller),
 
     readVersion(call) {

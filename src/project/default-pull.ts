@@ -1,6 +1,5 @@
 import { basename, join, resolve } from "node:path";
 
-import { objectAt } from "./overrides.ts";
 import { stepOf } from "./prefect-file.ts";
 
 import type { JsonObject } from "../json/value.ts";

@@ -17,6 +17,8 @@ export interface ApplyValuesOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Drop what has no value (default), or leave its placeholder in place. */
   readonly removeNotset?: boolean;
+  /** Leave a list's item in place, too, when it is one placeholder without a value; Prefect drops it even with `removeNotset: false`. */
+  readonly keepNotsetItems?: boolean;
   /** Placeholders whose names begin so stay as they are: `["ctx."]`. */
   readonly skipPrefixes?: readonly string[];
   /** Called for each placeholder without a value, with its place in the template (`env.TOKEN`, `volumes[0]`). */
@@ -71,7 +73,10 @@ function applyAt(
   if (!isContainer(template, path)) return template;
   if (Array.isArray(template)) {
     return template
-      .map((item: Json, index) => applyAt(item, itemPath(path, index), values, options))
+      .map((item: Json, index) => {
+        const applied = applyAt(item, itemPath(path, index), values, options);
+        return applied === NOT_SET && options.keepNotsetItems === true ? item : applied;
+      })
       .filter((item) => item !== NOT_SET);
   }
   const entries: [string, Json][] = [];

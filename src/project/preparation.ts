@@ -1,0 +1,275 @@
+import { coerceError, WorkerError } from "../errors.ts";
+import { isPythonTruthy } from "../json/python.ts";
+import { isJsonObject } from "../json/value.ts";
+import { applyValues, findAllPlaceholders } from "../templating/index.ts";
+import { defaultPull } from "./default-pull.ts";
+import { planDeployment } from "./deployment-body.ts";
+import { layOver, objectAt } from "./overrides.ts";
+import { pathText, ProjectError } from "./problem.ts";
+import { resolveDeclaration } from "./resolution.ts";
+import { scheduleBody } from "./schedules.ts";
+import { readTrigger } from "./triggers.ts";
+
+import type { WorkPool } from "../api/types.ts";
+import type { Json, JsonObject } from "../json/value.ts";
+import type { DeploymentPlan } from "./deployment-body.ts";
+import type { FlowInfo } from "./flow-reader.ts";
+import type { DeployOverrides } from "./overrides.ts";
+import type { Actions, Declaration, PrefectFile, Steps } from "./prefect-file.ts";
+import type { ResolutionOptions } from "./resolution.ts";
+import type { VersionInfo } from "./version-info.ts";
+
+/** One deployment that was picked. */
+export interface Target {
+  /** Undefined for one that only the arguments describe. */
+  readonly declaration: Declaration | undefined;
+  readonly overrides: DeployOverrides;
+  /** Undefined: the declaration's own. */
+  readonly name: string | undefined;
+}
+
+export interface PreparationOptions extends ResolutionOptions {
+  /** Absolute. */
+  readonly cwd: string;
+  /** Undefined when there is no file. */
+  readonly file: PrefectFile | undefined;
+  /** Fills the gap when neither declaration nor flags name a pool. */
+  readonly defaultPool: string | undefined;
+  /** Throws a RangeError for a cron line, rule or time zone that makes no sense. */
+  readonly checkSchedule: (schedule: Json) => Promise<void>;
+  readonly onNote?: (message: string) => void;
+}
+
+/** A declaration whose references are filled; its flow and pool are still to be looked up. */
+export interface ResolvedTarget {
+  readonly target: Target;
+  readonly fields: JsonObject;
+  readonly name: string;
+  readonly entrypoint: string;
+}
+
+/** All that is known of a deployment before its steps run. */
+export interface Preparation extends ResolvedTarget {
+  readonly flow: FlowInfo;
+  readonly workPool: WorkPool;
+  readonly build: Steps;
+  readonly push: Steps;
+  readonly pull: Steps;
+}
+
+/**
+ * Lays the command line over a declaration and fills its references. Throws a WorkerError for what is missing, and
+ * a ProjectError for a schedule or trigger that is wrong: before any step runs and anything is registered.
+ */
+export async function resolveTarget(target: Target, options: PreparationOptions): Promise<ResolvedTarget> {
+  const { declaration, overrides } = target;
+  const declared = withLegacySchedule(declaration?.fields ?? {});
+  const named = target.name === undefined ? declared : { ...declared, name: target.name };
+  const fields = withDefaultPool(
+    await resolveDeclaration(await layOver(named, overrides), options),
+    options.defaultPool,
+  );
+  const { entrypoint, name } = fields;
+  if (typeof entrypoint !== "string" || entrypoint === "") {
+    throw new WorkerError("USAGE", `${labelOf(target)}: an entrypoint must be provided`, {
+      hint: "Give one (`lighterman deploy path/to/file.py:flow_function`), or write it into prefect.yaml.",
+    });
+  }
+  if (typeof name !== "string" || name === "") {
+    throw new WorkerError("USAGE", `${labelOf(target)}: a deployment name must be provided`, {
+      hint: "Give --name, or write it into prefect.yaml.",
+    });
+  }
+  if (/[/%]/.test(name)) {
+    throw new WorkerError("USAGE", `The deployment name '${name}' holds a character that no name may hold`, {
+      hint: "Leave out / and %.",
+    });
+  }
+  await checkSchedulesAndTriggers(fields, target, options);
+  return { target, fields, name, entrypoint };
+}
+
+/** Looks up pool and pull steps. Throws a WorkerError for a pool that is missing or of a kind that runs no such deployments. */
+export async function prepareTarget(
+  resolved: ResolvedTarget,
+  flow: FlowInfo,
+  options: PreparationOptions,
+): Promise<Preparation> {
+  const { target, fields, entrypoint } = resolved;
+  const workPool = await readPool(fields, target, options);
+  const shared = options.file?.actions ?? {};
+  const own: Actions = target.declaration ?? {};
+  const build = ("build" in own ? own.build : shared.build) ?? [];
+  // Null means none, for push as for build.
+  const push = ("push" in own ? own.push : shared.push) ?? [];
+  const declaredPull = "pull" in own && own.pull !== null ? own.pull : shared.pull;
+  const pool = objectAt(fields, "work_pool");
+  let pull = declaredPull ?? undefined;
+  if (pull === undefined) {
+    const jobVariables = objectAt(pool, "job_variables");
+    const made = defaultPull({ cwd: options.cwd, entrypoint, buildSteps: build, jobVariables });
+    pull = made.steps;
+    if (made.warning !== undefined) options.onWarning(made.warning);
+    if (made.note !== undefined) options.onNote?.(made.note);
+  }
+  return { ...resolved, flow, workPool, build, push, pull };
+}
+
+/** Puts what the steps gave into the declaration (templating.md §7), and the deployment together. Throws like {@link resolveTarget}. */
+export function finishTarget(
+  preparation: Preparation,
+  outputs: JsonObject,
+  versionInfo: VersionInfo | null,
+  { env, onWarning, file }: PreparationOptions,
+): DeploymentPlan {
+  const { fields, flow, entrypoint, name, pull, target } = preparation;
+  const { schedules, triggers, ...rest } = fields;
+  const missing = new Set<string>();
+  const filled = applyValues(rest, outputs, {
+    env,
+    skipPrefixes: ["ctx."],
+    onNotset: ({ text }) => missing.add(text),
+  });
+  if (missing.size > 0) {
+    onWarning(
+      `${name}: nothing gives a value for ${[...missing].join(", ")}; it is left out. Known are ${Object.keys(outputs).join(", ") || "no step outputs"}.`,
+    );
+  }
+  return planDeployment({
+    fields: filled,
+    flow,
+    entrypoint,
+    versionInfo,
+    pullSteps: applyValues(pull, outputs, { env, removeNotset: false, keepNotsetItems: true }) as Steps,
+    schedules: Array.isArray(schedules)
+      ? applyValues(schedules as readonly Json[], outputs, { env }).map((item, index) =>
+          inPlace(target, ["schedules", index], file, () => scheduleBody(isJsonObject(item) ? item : {})),
+        )
+      : undefined,
+    automations: triggersOf(triggers).map((item, index) => {
+      const { parameters, ...others } = item;
+      const known = applyValues(others, outputs, { env });
+      const whole = parameters === undefined ? known : { ...known, parameters };
+      return inPlace(target, ["triggers", index], file, () =>
+        readTrigger(whole, `${name}__automation_${index + 1}`),
+      );
+    }),
+  });
+}
+
+function withLegacySchedule(fields: JsonObject): JsonObject {
+  const { schedule, ...rest } = fields;
+  return isJsonObject(schedule) && isPythonTruthy(schedule) ? { ...rest, schedules: [schedule] } : rest;
+}
+
+function withDefaultPool(fields: JsonObject, defaultPool: string | undefined): JsonObject {
+  const pool = objectAt(fields, "work_pool");
+  if (defaultPool === undefined || isPythonTruthy(pool["name"])) return fields;
+  return { ...fields, work_pool: { ...pool, name: defaultPool } };
+}
+
+/** What holds no output of a step can be checked now. */
+async function checkSchedulesAndTriggers(
+  fields: JsonObject,
+  target: Target,
+  { file, checkSchedule }: PreparationOptions,
+): Promise<void> {
+  const { schedules } = fields;
+  for (const [index, item] of (Array.isArray(schedules) ? (schedules as readonly Json[]) : []).entries()) {
+    if (!isJsonObject(item) || waitsForSteps(item)) continue;
+    const at = ["schedules", index] as const;
+    const { schedule = null } = inPlace(target, at, file, () => scheduleBody(item));
+    await checkSchedule(schedule).catch((thrown: unknown) => {
+      throw placed(target, at, file, coerceError(thrown).message);
+    });
+  }
+  for (const [index, item] of triggersOf(fields["triggers"]).entries()) {
+    if (!waitsForSteps(item)) inPlace(target, ["triggers", index], file, () => readTrigger(item, ""));
+  }
+}
+
+function waitsForSteps({ parameters, ...item }: JsonObject): boolean {
+  return findAllPlaceholders(item).some(({ kind }) => kind === "standard" || kind === "env");
+}
+
+function triggersOf(triggers: Json | undefined): readonly JsonObject[] {
+  return Array.isArray(triggers) ? triggers.filter((item: Json) => isJsonObject(item)) : [];
+}
+
+async function readPool(
+  fields: JsonObject,
+  target: Target,
+  { readPool: read }: PreparationOptions,
+): Promise<WorkPool> {
+  const { name } = objectAt(fields, "work_pool");
+  if (typeof name !== "string" || name === "") {
+    throw new WorkerError("USAGE", `${labelOf(target)}: a work pool is required to deploy this flow`, {
+      hint: "Give --pool, or write work_pool.name into prefect.yaml.",
+    });
+  }
+  const pool = await read(name);
+  if (pool === null) {
+    throw new WorkerError(
+      "NOT_FOUND",
+      `${labelOf(target)} refers to the work pool '${name}', which does not exist: no worker could pick up its runs`,
+      {
+        hint: `\`lighterman work-pool create ${name} --type process\` makes it; \`lighterman work-pool ls\` shows what there is.`,
+      },
+    );
+  }
+  if (pool.type === "prefect-agent") {
+    throw new WorkerError(
+      "POOL_UNUSABLE",
+      `${labelOf(target)}: the work pool '${name}' is one of agents, which run no such deployments`,
+      {
+        hint: "Choose a pool of another type.",
+      },
+    );
+  }
+  return pool;
+}
+
+/** Runs what throws a RangeError, and says where in the file its cause stands. */
+function inPlace<T>(
+  target: Target,
+  at: readonly (string | number)[],
+  file: PrefectFile | undefined,
+  read: () => T,
+): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    throw placed(target, at, file, thrown.message);
+  }
+}
+
+function placed(
+  target: Target,
+  at: readonly (string | number)[],
+  file: PrefectFile | undefined,
+  message: string,
+): ProjectError {
+  const { declaration } = target;
+  const path = declaration === undefined ? at : ["deployments", declaration.index, ...at];
+  const source = declaration === undefined ? undefined : file?.source;
+  return new ProjectError(
+    [
+      {
+        file: source?.file ?? "the command line",
+        position: source?.positionOf(path),
+        path: pathText(path),
+        message,
+      },
+    ],
+    "Nothing was registered for it.",
+  );
+}
+
+export function labelOf({ declaration, name }: Target): string {
+  const own = name ?? declaration?.fields["name"];
+  if (typeof own === "string" && own !== "") return `Deployment '${own}'`;
+  return declaration === undefined
+    ? "The new deployment"
+    : `Deployment #${declaration.index + 1} of the file`;
+}

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { WorkerError, coerceError } from "../errors.ts";
+import { addDeployCommand, deployArguments } from "./commands/deploy.ts";
 import { addPullCommand } from "./commands/pull.ts";
 import { addRenderCommand } from "./commands/render.ts";
 import { addServerCommand } from "./commands/server-start.ts";
@@ -29,8 +30,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   addServerCommand(program, io, finish);
   addRenderCommand(program, io, finish);
   addPullCommand(program, io, finish);
+  addDeployCommand(program, io, finish);
   try {
-    await program.parseAsync(argv, { from: "user" });
+    await program.parseAsync(deployArguments(argv), { from: "user" });
     return exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;

@@ -62,6 +62,10 @@ export interface Config {
     readonly dataDir: string;
     readonly insecure: boolean;
   };
+  readonly deployments: {
+    /** Undefined: each deployment has to name its own. */
+    readonly defaultWorkPoolName: string | undefined;
+  };
   readonly workspaceRoot: string;
   /** Where the Python environments are that runs share. */
   readonly environmentsDir: string;
@@ -155,6 +159,7 @@ export function compileConfig(values: SettingValues, surroundings: ConfigSurroun
       dataDir: values["server.data"] ?? path.join(dataDir, "server"),
       insecure: values["server.insecure"],
     },
+    deployments: { defaultWorkPoolName: values["deployments.default_work_pool_name"] },
     workspaceRoot: values.workspace_root ?? path.join(dataDir, "workspaces"),
     environmentsDir: path.join(dataDir, "environments"),
     housekeeping: {

@@ -1,4 +1,5 @@
 import { API_SETTINGS } from "./api-settings.ts";
+import { PROJECT_SETTINGS } from "./project-settings.ts";
 import { RUN_SETTINGS } from "./run-settings.ts";
 import { SERVER_SETTINGS } from "./server-settings.ts";
 import { environmentName } from "./setting.ts";
@@ -10,7 +11,13 @@ import type { Setting } from "./setting.ts";
  * Every setting there is, by key. Flags, environment variables, files, config.example.yaml and the README's table all
  * come from here: to add a setting, add a row, give it a place in `compileConfig`, and run `npm run gen`.
  */
-const SETTINGS = { ...API_SETTINGS, ...WORKER_SETTINGS, ...RUN_SETTINGS, ...SERVER_SETTINGS };
+const SETTINGS = {
+  ...API_SETTINGS,
+  ...WORKER_SETTINGS,
+  ...RUN_SETTINGS,
+  ...SERVER_SETTINGS,
+  ...PROJECT_SETTINGS,
+};
 
 export type SettingKey = keyof typeof SETTINGS;
 

@@ -58,6 +58,7 @@ export async function readPrefectFile(path: string, file: string = path): Promis
     throw new ProjectError(
       [{ file, path: "", message: why }],
       "`lighterman init` writes one; --prefect-file names another.",
+      thrown,
     );
   }
   return parsePrefectFile(bytes, file);

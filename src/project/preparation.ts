@@ -120,17 +120,19 @@ export function finishTarget(
   preparation: Preparation,
   outputs: JsonObject,
   versionInfo: VersionInfo | null,
-  { env, onWarning, file }: PreparationOptions,
+  { env, onWarning, file, dryRun }: PreparationOptions & { readonly dryRun: boolean },
 ): DeploymentPlan {
   const { fields, flow, entrypoint, name, pull, target } = preparation;
   const { schedules, triggers, ...rest } = fields;
   const missing = new Set<string>();
+  // Without the steps' outputs their placeholders stay.
+  const unknown = { env, removeNotset: !dryRun, keepNotsetItems: dryRun };
   const filled = applyValues(rest, outputs, {
-    env,
+    ...unknown,
     skipPrefixes: ["ctx."],
     onNotset: ({ text }) => missing.add(text),
   });
-  if (missing.size > 0) {
+  if (missing.size > 0 && !dryRun) {
     onWarning(
       `${name}: nothing gives a value for ${[...missing].join(", ")}; it is left out. Known are ${Object.keys(outputs).join(", ") || "no step outputs"}.`,
     );
@@ -142,13 +144,13 @@ export function finishTarget(
     versionInfo,
     pullSteps: applyValues(pull, outputs, { env, removeNotset: false, keepNotsetItems: true }) as Steps,
     schedules: Array.isArray(schedules)
-      ? applyValues(schedules as readonly Json[], outputs, { env }).map((item, index) =>
+      ? applyValues(schedules as readonly Json[], outputs, unknown).map((item, index) =>
           inPlace(target, ["schedules", index], file, () => scheduleBody(isJsonObject(item) ? item : {})),
         )
       : undefined,
     automations: triggersOf(triggers).map((item, index) => {
       const { parameters, ...others } = item;
-      const known = applyValues(others, outputs, { env });
+      const known = applyValues(others, outputs, unknown);
       const whole = parameters === undefined ? known : { ...known, parameters };
       return inPlace(target, ["triggers", index], file, () =>
         readTrigger(whole, `${name}__automation_${index + 1}`),
@@ -188,8 +190,11 @@ async function checkSchedulesAndTriggers(
   }
 }
 
-function waitsForSteps({ parameters, ...item }: JsonObject): boolean {
-  return findAllPlaceholders(item).some(({ kind }) => kind === "standard" || kind === "env");
+function waitsForSteps(item: JsonObject): boolean {
+  // Parameters are left for the events that they are filled from.
+  return findAllPlaceholders({ ...item, parameters: null }).some(
+    ({ kind }) => kind === "standard" || kind === "env",
+  );
 }
 
 function triggersOf(triggers: Json | undefined): readonly JsonObject[] {

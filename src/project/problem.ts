@@ -29,9 +29,9 @@ export class ProjectError extends WorkerError {
   override readonly name = "ProjectError";
   readonly problems: readonly Problem[];
 
-  constructor(problems: readonly Problem[], hint?: string) {
+  constructor(problems: readonly Problem[], hint?: string, cause?: unknown) {
     const lines = problems.map((problem) => describeProblem(problem));
-    super("PROJECT_INVALID", lines.join("\n"), hint === undefined ? {} : { hint });
+    super("PROJECT_INVALID", lines.join("\n"), { ...(hint === undefined ? {} : { hint }), cause });
     this.problems = problems;
   }
 }

@@ -9,7 +9,7 @@ import { isJsonObject } from "../json/value.ts";
 import { applyValues, resolveBlockReferences, resolveVariables } from "../templating/index.ts";
 import { activated, keepRunnersOwn } from "./environment.ts";
 import { StepError } from "./errors.ts";
-import { readPullSteps } from "./pull-steps.ts";
+import { placeOf, readSteps } from "./deployment-steps.ts";
 import { PythonSteps } from "./python-steps.ts";
 import { currentName, findNativeStep } from "./registry.ts";
 import { ensureRequirements } from "./requirements.ts";
@@ -17,15 +17,22 @@ import { entrypointExists, prepareStorage } from "./storage.ts";
 
 import type { Json, JsonObject } from "../json/value.ts";
 import type { PulledCode, PullStage } from "./pull-stage.ts";
-import type { PullStep } from "./pull-steps.ts";
+import type { DeploymentStep, StepKind } from "./deployment-steps.ts";
 import type { StorageFields } from "./storage.ts";
 import type { ReferenceLookups, StepContext, StepOutcome } from "./types.ts";
 
-export interface PullStepsOptions extends PullStage {
-  /** `deployment.pull_steps` as it came. */
+export interface StepsOptions extends PullStage {
+  /** `deployment.pull_steps` as it came, or the steps of a project. */
   readonly steps: Json;
+  /** Default `pull`. */
+  readonly kind?: StepKind;
+  /** What earlier steps gave. */
+  readonly outputs?: JsonObject;
   readonly lookups: ReferenceLookups;
   readonly onStep?: (event: StepEvent) => void;
+}
+
+export interface PullStepsOptions extends StepsOptions {
   /** Where the code lies when no step selects a directory and the entrypoint is not in `cwd` (3.8.8 falls back to it). */
   readonly fallback?: StorageFields;
 }
@@ -58,29 +65,7 @@ interface Progress {
  * or with the signal's reason.
  */
 export async function runPullSteps(options: PullStepsOptions): Promise<PulledCode> {
-  const { log } = options;
-  const steps = readPullSteps(options.steps);
-  const progress: Progress = {
-    cwd: await realpath(options.cwd),
-    env: { ...options.env },
-    outputs: {},
-    pythonPath: [],
-    python: undefined,
-    selected: undefined,
-  };
-  const stage = stageOf(options, progress);
-  const python = new PythonSteps(stage, progress.cwd);
-  try {
-    if (steps.total > 0) log.info(`Running ${steps.total} deployment pull step(s)`);
-    for (const step of steps.items) {
-      options.signal.throwIfAborted();
-      await runStep(step, steps.total, progress, python, stage, options);
-    }
-    if (steps.total > 0) log.info("All deployment steps completed successfully");
-  } finally {
-    await python.stop();
-  }
-  options.signal.throwIfAborted();
+  const { progress, stage } = await runAll(options);
   const kept = keepRunnersOwn(progress.env, options.env);
   const env = progress.python === undefined ? kept : activated(kept, progress.python);
   const { outputs, pythonPath } = progress;
@@ -94,13 +79,51 @@ export async function runPullSteps(options: PullStepsOptions): Promise<PulledCod
   return { ...rest, directory };
 }
 
+/**
+ * Runs a project's build or push steps one after the other. Resolves with the outputs of all steps so far: each step's under its
+ * `id`, and all of them flat, the last one winning. Rejects like {@link runPullSteps}.
+ */
+export async function runProjectSteps(options: StepsOptions): Promise<JsonObject> {
+  const { progress } = await runAll(options);
+  return progress.outputs;
+}
+
+async function runAll(
+  options: StepsOptions,
+): Promise<{ readonly progress: Progress; readonly stage: PullStage }> {
+  const { log, kind = "pull" } = options;
+  const steps = readSteps(options.steps, kind);
+  const progress: Progress = {
+    cwd: await realpath(options.cwd),
+    env: { ...options.env },
+    outputs: options.outputs ?? {},
+    pythonPath: [],
+    python: undefined,
+    selected: undefined,
+  };
+  const stage = stageOf(options, progress);
+  const python = new PythonSteps(stage, progress.cwd);
+  try {
+    if (steps.total > 0) log.info(`Running ${steps.total} deployment ${kind} step(s)`);
+    for (const step of steps.items) {
+      options.signal.throwIfAborted();
+      await runStep(step, steps.total, progress, python, stage, options);
+    }
+    if (steps.total > 0) log.info("All deployment steps completed successfully");
+  } finally {
+    await python.stop();
+  }
+  options.signal.throwIfAborted();
+  return { progress, stage };
+}
+
 async function runStep(
-  step: PullStep,
+  step: DeploymentStep,
   total: number,
   progress: Progress,
   python: PythonSteps,
   stage: PullStage,
-  options: PullStepsOptions,
+  options: StepsOptions,
 ): Promise<void> {
   const { log, onStep } = options;
   const { index, name, id, inputs } = step;
@@ -120,7 +143,7 @@ async function runStep(
   } catch (thrown) {
     options.signal.throwIfAborted();
     onStep?.({ ...event, status: "failed" });
-    throw stepFailure(`Pull step ${index + 1} of ${total} (${name})`, coerceError(thrown));
+    throw stepFailure(`${placeOf(options.kind ?? "pull", index, total)} (${name})`, coerceError(thrown));
   }
 }
 
@@ -128,7 +151,7 @@ async function runStep(
 async function resolveInputs(
   inputs: JsonObject,
   progress: Progress,
-  options: PullStepsOptions,
+  options: StepsOptions,
 ): Promise<JsonObject> {
   const { env } = progress;
   const filled = applyValues(inputs, progress.outputs, { env });
@@ -141,7 +164,7 @@ async function resolveInputs(
 }
 
 async function execute(
-  step: PullStep,
+  step: DeploymentStep,
   inputs: JsonObject,
   context: StepContext,
   python: PythonSteps,
@@ -154,7 +177,7 @@ async function execute(
   return await native.run(inputs, context);
 }
 
-function settle(outcome: StepOutcome, step: PullStep, progress: Progress): void {
+function settle(outcome: StepOutcome, step: DeploymentStep, progress: Progress): void {
   const { outputs } = outcome;
   const cwd = outcome.cwd ?? progress.cwd;
   for (const [name, value] of Object.entries(outcome.env ?? {})) {

@@ -5,8 +5,8 @@ import { StepError } from "./errors.ts";
 
 import type { Json, JsonObject } from "../json/value.ts";
 
-/** One item of a deployment's `pull_steps`. */
-export interface PullStep {
+/** One item of a deployment's `pull_steps`, or of a project's `build` or `push`. */
+export interface DeploymentStep {
   /** Its place in the list, from 0. */
   readonly index: number;
   /** `prefect.deployments.steps.git_clone` */
@@ -19,18 +19,29 @@ export interface PullStep {
   readonly written: JsonObject;
 }
 
-/** Reads `deployment.pull_steps`; empty items are left out, but count. Throws a StepError that names the bad item. */
-export function readPullSteps(steps: Json): { readonly items: readonly PullStep[]; readonly total: number } {
+/** What a list of steps is for: `pull` steps bring a run's code, `build` and `push` steps make a deployment's. */
+export type StepKind = "pull" | "build" | "push";
+
+/** Reads `deployment.pull_steps`, or such a list; empty items are left out, but count. Throws a StepError that names the bad item. */
+export function readSteps(
+  steps: Json,
+  kind: StepKind = "pull",
+): { readonly items: readonly DeploymentStep[]; readonly total: number } {
   if (!isPythonTruthy(steps)) return { items: [], total: 0 };
-  if (!Array.isArray(steps)) throw bad("The deployment's pull steps", `are no list but ${typeText(steps)}`);
+  if (!Array.isArray(steps))
+    throw bad(`The deployment's ${kind} steps`, `are no list but ${typeText(steps)}`);
   const items = (steps as readonly Json[]).flatMap((item, index) =>
-    isPythonTruthy(item) ? [readStep(item, index, steps.length)] : [],
+    isPythonTruthy(item) ? [readStep(item, index, { kind, total: steps.length })] : [],
   );
   return { items, total: steps.length };
 }
 
-function readStep(item: Json, index: number, total: number): PullStep {
-  const where = `Pull step ${index + 1} of ${total}`;
+function readStep(
+  item: Json,
+  index: number,
+  { kind, total }: { readonly kind: StepKind; readonly total: number },
+): DeploymentStep {
+  const where = placeOf(kind, index, total);
   if (!isJsonObject(item)) throw bad(where, `is no mapping but ${typeText(item)}`);
   const [first, ...others] = entriesOf(item);
   if (first === undefined) throw bad(where, "is empty");
@@ -56,6 +67,11 @@ function readStep(item: Json, index: number, total: number): PullStep {
   };
 }
 
+/** `Pull step 1 of 3`, for messages. */
+export function placeOf(kind: StepKind, index: number, total: number): string {
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} step ${index + 1} of ${total}`;
+}
+
 function readRequires(requires: Json | undefined, where: string): readonly string[] {
   if (!isPythonTruthy(requires)) return [];
   const list: readonly (Json | undefined)[] = Array.isArray(requires) ? requires : [requires];
@@ -72,6 +88,6 @@ function bad(where: string, problem: string, hint?: string): StepError {
   return new StepError(`${where} ${problem}`, {
     hint:
       hint ??
-      "Each step is written as - module.function: {input: value}. Correct the pull section and deploy again.",
+      "Each step is written as - module.function: {input: value}. Correct the section and deploy again.",
   });
 }

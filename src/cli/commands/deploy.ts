@@ -1,0 +1,116 @@
+import { addSettingFlags } from "../../config/flags.ts";
+
+import type { Command } from "commander";
+
+import type { FlagValues } from "../../config/flags.ts";
+import type { Io } from "../io.ts";
+
+const HELP = `
+Registers what the prefect.yaml of this directory declares, in place of \`prefect deploy\`: builds and pushes what it says, and makes
+or updates the deployments. Everything that can be checked is checked before any step runs.
+
+Examples:
+  $ lighterman deploy                                   the one deployment that prefect.yaml declares
+  $ lighterman deploy -n nightly -n my-flow/weekly      these two
+  $ lighterman deploy -n 'my-flow/*' --dry-run          what would change on the server for all of that flow
+  $ lighterman deploy --all
+  $ lighterman deploy flows/etl.py:main -n etl -p my-pool --cron '0 6 * * *'
+`;
+
+const collect = (value: string, previous: readonly string[] | undefined): readonly string[] => [
+  ...(previous ?? []),
+  value,
+];
+
+export interface DeployFlags extends FlagValues {
+  readonly name?: readonly string[];
+  readonly all?: boolean;
+  readonly prefectFile?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly failFast?: boolean;
+  readonly resolveBlocks?: boolean;
+  readonly description?: string;
+  readonly version?: string;
+  readonly versionType?: string;
+  readonly tag?: readonly string[];
+  readonly concurrencyLimit?: string;
+  readonly collisionStrategy?: string;
+  readonly pool?: string;
+  readonly workQueue?: string;
+  readonly jobVariable?: readonly string[];
+  readonly cron?: readonly string[];
+  readonly interval?: readonly string[];
+  readonly rrule?: readonly string[];
+  readonly anchorDate?: string;
+  readonly timezone?: string;
+  readonly trigger?: readonly string[];
+  readonly param?: readonly string[];
+  readonly params?: string;
+  readonly enforceParameterSchema: boolean;
+}
+
+/** `lighterman deploy`, with the words of \`prefect deploy\`. */
+export function addDeployCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
+  const deploy = program
+    .command("deploy")
+    .description("register the deployments that prefect.yaml declares")
+    .argument("[entrypoint]", "path/to/file.py:flow_function, or package.module.flow_function")
+    .option(
+      "-n, --name <NAME>",
+      "deployment to deploy: a name, flow/name, or a pattern with * (repeatable)",
+      collect,
+    )
+    .option("--all", "deploy everything that the file declares")
+    .option("--prefect-file <FILE>", "another file than prefect.yaml")
+    .option("--dry-run", "tell what would change on the server; run no steps, write nothing")
+    .option("--json", "print the result as JSON")
+    .option("--fail-fast", "stop at the first deployment that fails")
+    .option("-d, --description <TEXT>", "description of the deployment")
+    .option("--version <TEXT>", "version of the deployment")
+    .option("--version-type <TYPE>", "where to take the version from: prefect:simple, vcs:git, vcs:github, …")
+    .option("-t, --tag <TAG>", "tag of the deployment; replaces those of the file (repeatable)", collect)
+    .option("-c, --concurrency-limit <N>", "how many runs of the deployment may go at once")
+    .option("--collision-strategy <NAME>", "what becomes of a run beyond that: ENQUEUE or CANCEL_NEW")
+    .option("-p, --pool <NAME>", "work pool for the deployment's runs")
+    .option("-q, --work-queue <NAME>", "queue of that pool")
+    .option(
+      "-j, --job-variable <KEY=VALUE>",
+      "job variable, or a JSON object of them; laid over the file's (repeatable)",
+      collect,
+    )
+    .option("--cron <LINE>", "add a schedule by cron line (repeatable)", collect)
+    .option("--interval <SECONDS>", "add a schedule by interval (repeatable)", collect)
+    .option("--rrule <RULE>", "add a schedule by iCalendar rule (repeatable)", collect)
+    .option("--anchor-date <DATE>", "instant from which all intervals count")
+    .option("--timezone <NAME>", "IANA time zone of all schedules")
+    .option(
+      "--trigger <JSON|FILE>",
+      "trigger, as JSON or a .yaml or .json file; replaces those of the file (repeatable)",
+      collect,
+    )
+    .option("--param <KEY=VALUE>", "parameter; VALUE is JSON or text (repeatable)", collect)
+    .option("--params <JSON>", "parameters as a JSON object")
+    .option("--no-enforce-parameter-schema", "accept parameters that the flow's signature does not")
+    .option(
+      "--resolve-blocks",
+      "store the values of blocks that job variables refer to in the deployment, as Prefect does",
+    )
+    .addHelpText("after", HELP);
+  addSettingFlags(deploy, ["all", "flow"]);
+  deploy.action(async (entrypoint: string | undefined, flags: DeployFlags) => {
+    // Loaded on use: a worker's start does without YAML and schemas.
+    const { runDeploy } = await import("../deploy-session.ts");
+    await runDeploy(io, entrypoint, flags, finish);
+  });
+}
+
+const TWO_LETTERS: Readonly<Record<string, string>> = {
+  "-cl": "--concurrency-limit",
+  "-jv": "--job-variable",
+};
+
+/** Prefect's options of two letters in their long form: no parser of today takes them. */
+export function deployArguments(argv: readonly string[]): readonly string[] {
+  return argv[0] === "deploy" ? argv.map((word) => TWO_LETTERS[word] ?? word) : argv;
+}

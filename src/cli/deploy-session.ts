@@ -1,0 +1,197 @@
+import { resolve } from "node:path";
+
+import { coerceError, WorkerError } from "../errors.ts";
+import { exitCodeOf, listenForSignals } from "../lifecycle/shutdown.ts";
+import { deployProject } from "../project/deploy.ts";
+import { describeProblem } from "../project/problem.ts";
+import { readPrefectFile } from "../project/prefect-file.ts";
+import { discoverPython } from "../steps/python.ts";
+import { runProjectSteps } from "../steps/run-steps.ts";
+import { environmentWith } from "../worker/environment.ts";
+import { apiLookups } from "../worker/lookups.ts";
+import { DeployConsole } from "./deploy-console.ts";
+import { openSession } from "./session.ts";
+
+import type { FlagValues } from "../config/flags.ts";
+import type { WorkPool } from "../api/types.ts";
+import type { DeployOverrides } from "../project/overrides.ts";
+import type { PrefectFile } from "../project/prefect-file.ts";
+import type { StepLog } from "../steps/types.ts";
+import type { DeployFlags } from "./commands/deploy.ts";
+import type { Io } from "./io.ts";
+import type { Session } from "./session.ts";
+
+/** What `lighterman deploy` does: reads the file, deploys, and tells how it went. */
+export async function runDeploy(
+  io: Io,
+  entrypoint: string | undefined,
+  flags: DeployFlags,
+  finish: (exitCode: number) => void,
+): Promise<void> {
+  const overrides = overridesOf(entrypoint, flags);
+  const file = await fileOf(io, flags, overrides);
+  const session = await openSession(io, settingsIn(flags));
+  const stopping = new AbortController();
+  const unlisten = listenForSignals(io.signals, {
+    first: (signal) => {
+      finish(exitCodeOf(signal));
+      stopping.abort(new DOMException(`Interrupted by ${signal}`, "AbortError"));
+    },
+    second: (signal) => io.exit(exitCodeOf(signal)),
+    third: (code) => io.exit(code),
+  });
+  try {
+    finish(await run(io, session, flags, { overrides, file, signal: stopping.signal }));
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+  } finally {
+    unlisten();
+    await session.close();
+  }
+}
+
+interface Run {
+  readonly overrides: DeployOverrides;
+  readonly file: PrefectFile | undefined;
+  readonly signal: AbortSignal;
+}
+
+async function run(
+  io: Io,
+  session: Session,
+  flags: DeployFlags,
+  { overrides, file, signal }: Run,
+): Promise<number> {
+  const { client, config, redactor } = session;
+  const online = new Map<string, Promise<number>>();
+  const screen = new DeployConsole({
+    io,
+    json: flags.json === true,
+    redact: (text) => redactor.redact(text),
+    uiUrl: undefined,
+    async hasWorker(pool) {
+      const known = online.get(pool) ?? client.countOnlineWorkers(pool, { signal });
+      online.set(pool, known);
+      return (await known) > 0;
+    },
+  });
+  for (const warning of file?.warnings ?? []) screen.warning(describeProblem(warning));
+  const onSecret = (secret: string): void => redactor.add(secret);
+  const lookups = apiLookups(client, signal, onSecret);
+  const pools = new Map<string, Promise<WorkPool | null>>();
+  const env = environmentWith(io.env, session.prefectSettings);
+  const python = async (): Promise<string> =>
+    (await discoverPython({ configured: config.python, env: io.env, signal })).path;
+  const outcomes = await deployProject({
+    names: flags.name ?? [],
+    all: flags.all === true,
+    overrides,
+    file,
+    failFast: flags.failFast === true,
+    dryRun: flags.dryRun === true,
+    resolveBlocks: flags.resolveBlocks === true,
+    defaultPool: config.deployments.defaultWorkPoolName,
+    cwd: io.cwd,
+    env,
+    lookups,
+    api: client,
+    signal,
+    python,
+    onSecret,
+    onWarning: (message) => screen.warning(message),
+    onNote: (message) => screen.note(message),
+    report: screen,
+    async readPool(name) {
+      const known = pools.get(name) ?? client.readWorkPool(name, { signal });
+      pools.set(name, known);
+      return await known;
+    },
+    async checkSchedule(schedule) {
+      const { readSchedule } = await import("../server/schedules/schedule.ts");
+      await readSchedule(schedule);
+    },
+    runSteps: (kind, steps, outputs) =>
+      runProjectSteps({
+        kind,
+        steps,
+        outputs,
+        cwd: io.cwd,
+        env,
+        lookups,
+        python,
+        signal,
+        environmentsDir: config.environmentsDir,
+        registerSecret: onSecret,
+        log: stepLog(screen, session),
+      }),
+  });
+  return await screen.conclude(outcomes);
+}
+
+function stepLog(screen: DeployConsole, { logger }: Session): StepLog {
+  return {
+    debug: (message) => logger.debug(message),
+    info: (message) => screen.note(message),
+    warn: (message) => screen.warning(message),
+    error: (message) => screen.note(message),
+    output: (line) => screen.output(line),
+  };
+}
+
+/** Prefect does without the file when it is not there; so do we where the arguments say all, or no file was named. */
+async function fileOf(
+  io: Io,
+  { prefectFile }: DeployFlags,
+  { entrypoint }: DeployOverrides,
+): Promise<PrefectFile | undefined> {
+  const path = resolve(io.cwd, prefectFile ?? "prefect.yaml");
+  try {
+    return await readPrefectFile(path, prefectFile ?? "prefect.yaml");
+  } catch (thrown) {
+    const isMissing = (coerceError(thrown).cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
+    if (isMissing && prefectFile === undefined && entrypoint !== undefined) return undefined;
+    throw thrown;
+  }
+}
+
+function overridesOf(entrypoint: string | undefined, flags: DeployFlags): DeployOverrides {
+  return {
+    entrypoint,
+    description: flags.description,
+    version: flags.version,
+    versionType: flags.versionType,
+    tags: flags.tag,
+    concurrencyLimit:
+      flags.concurrencyLimit === undefined
+        ? undefined
+        : numberOf("--concurrency-limit", flags.concurrencyLimit),
+    collisionStrategy: flags.collisionStrategy,
+    pool: flags.pool,
+    workQueue: flags.workQueue,
+    jobVariables: flags.jobVariable,
+    cron: flags.cron,
+    interval: flags.interval?.map((text) => numberOf("--interval", text)),
+    rrule: flags.rrule,
+    anchorDate: flags.anchorDate,
+    timezone: flags.timezone,
+    triggers: flags.trigger,
+    param: flags.param,
+    params: flags.params,
+    enforceParameterSchema: flags.enforceParameterSchema ? undefined : false,
+  };
+}
+
+// The worker has flags of the same names that mean something else.
+const OF_THE_DEPLOYMENT: ReadonlySet<string> = new Set(["name", "pool", "workQueue", "version"]);
+
+function settingsIn(flags: DeployFlags): FlagValues {
+  return Object.fromEntries(Object.entries(flags).filter(([key]) => !OF_THE_DEPLOYMENT.has(key)));
+}
+
+function numberOf(flag: string, text: string): number {
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isFinite(number)) {
+    throw new WorkerError("USAGE", `${flag} takes a number, but this is '${text}'`);
+  }
+  return number;
+}

@@ -1,0 +1,287 @@
+import pLimit from "p-limit";
+
+import { coerceError, WorkerError } from "../errors.ts";
+import { changesTo } from "./deployment-changes.ts";
+import { readFlows } from "./flow-reader.ts";
+import { hasOverrides } from "./overrides.ts";
+import { finishTarget, labelOf, prepareTarget, resolveTarget } from "./preparation.ts";
+import { ProjectError } from "./problem.ts";
+import { Registrar } from "./registration.ts";
+import { selectDeclarations } from "./selection.ts";
+import { inferVersionInfo } from "./version-info.ts";
+
+import type { JsonObject } from "../json/value.ts";
+import type { DeploymentPlan } from "./deployment-body.ts";
+import type { Change } from "./deployment-changes.ts";
+import type { FlowInfo } from "./flow-reader.ts";
+import type { DeployOverrides } from "./overrides.ts";
+import type { Steps } from "./prefect-file.ts";
+import type { Preparation, PreparationOptions, ResolvedTarget, Target } from "./preparation.ts";
+import type { RegistrationApi } from "./registration.ts";
+import type { ChooseDeclaration } from "./selection.ts";
+import type { VersionInfo } from "./version-info.ts";
+
+export interface DeployOptions extends PreparationOptions {
+  readonly names: readonly string[];
+  readonly all: boolean;
+  /** Of the one deployment; ignored, with a warning, when several are deployed. */
+  readonly overrides: DeployOverrides;
+  /** Undefined without prompts. */
+  readonly choose?: ChooseDeclaration | undefined;
+  /** Stop at the first deployment that fails, as Prefect does. */
+  readonly failFast: boolean;
+  /** Only tell what would change. Steps are not run, nothing is written. */
+  readonly dryRun: boolean;
+  readonly api: RegistrationApi;
+  /** Absolute path of the flows' interpreter. */
+  readonly python: () => Promise<string>;
+  /** Runs build or push steps with the outputs so far; resolves with all outputs. */
+  readonly runSteps: (kind: "build" | "push", steps: Steps, outputs: JsonObject) => Promise<JsonObject>;
+  /** Fills in what the declaration leaves open, by asking. */
+  readonly complete?: ((preparation: Preparation) => Promise<Preparation>) | undefined;
+  readonly signal: AbortSignal;
+  readonly report: DeployReport;
+}
+
+/** Told of what happens, as it happens. */
+export interface DeployReport {
+  /** Lines that a flow's module prints while it is imported. */
+  output(line: string): void;
+  warning(message: string): void;
+  /** The deployments that will be deployed, in order. */
+  selected(labels: readonly string[]): void;
+  /** The deployment's turn has come. */
+  begins(label: string): void;
+  ended(outcome: DeployOutcome): void;
+}
+
+export type DeployOutcome = {
+  /** For messages, such as `Deployment 'nightly'`. */
+  readonly label: string;
+  readonly plan?: DeploymentPlan;
+  readonly preparation?: Preparation;
+} & (
+  | { readonly kind: "created" | "updated"; readonly plan: DeploymentPlan; readonly id: string }
+  /** Of a dry run. */
+  | {
+      readonly kind: "planned";
+      readonly plan: DeploymentPlan;
+      readonly isNew: boolean;
+      readonly changes: readonly Change[];
+    }
+  | { readonly kind: "skipped"; readonly reason: string }
+  | { readonly kind: "failed"; readonly error: Error }
+);
+
+// A server on SQLite refuses writes that come all at once; a few at a time keep it busy.
+const CONCURRENT_REGISTRATIONS = 4;
+
+/**
+ * Deploys what is selected (prefect/cli/deploy/_core.py, in its order): references filled and everything checked that can be,
+ * for all of them, before any step runs; then build and push steps one deployment after the other, and the registrations
+ * a few at a time. Resolves with what became of each, in order; one that fails leaves the others alone.
+ * Rejects, with nothing registered, when the selection or anything in the file is wrong.
+ */
+export async function deployProject(options: DeployOptions): Promise<readonly DeployOutcome[]> {
+  const { report } = options;
+  const targets = await selectTargets(options);
+  report.selected(targets.map((target) => labelOf(target)));
+  const settled = new Map<Target, DeployOutcome>();
+  const settle = (target: Target, outcome: DeployOutcome): void => {
+    settled.set(target, outcome);
+    report.ended(outcome);
+  };
+  const isOnly = targets.length === 1;
+  const named = targets.filter((target) => {
+    if (isOnly || options.choose !== undefined || isNamed(target)) return true;
+    settle(target, { label: labelOf(target), kind: "skipped", reason: "it has no name" });
+    return false;
+  });
+  const prepared = await prepareAll(named, options);
+  const registrar = new Registrar(options.api, options.signal);
+  const versions = new VersionInfos(options);
+  const limit = pLimit(CONCURRENT_REGISTRATIONS);
+  const registrations: Promise<void>[] = [];
+  for (const [target, preparation] of prepared) {
+    if (options.failFast && [...settled.values()].some(({ kind }) => kind === "failed")) break;
+    report.begins(labelOf(target));
+    try {
+      if (preparation instanceof Error) throw preparation;
+      const plan = await planTarget(preparation, versions, options);
+      const register = limit(async () =>
+        settle(target, await registerTarget(preparation, plan, registrar, options)),
+      );
+      registrations.push(register);
+      if (options.failFast) await register;
+    } catch (thrown) {
+      settle(target, failed(target, thrown, options));
+      if (isOnly) throw thrown;
+    }
+  }
+  await Promise.all(registrations);
+  return targets.flatMap((target) => settled.get(target) ?? []);
+}
+
+async function selectTargets(options: DeployOptions): Promise<readonly Target[]> {
+  const { file, names, all, overrides, choose, report } = options;
+  const selection = await selectDeclarations({
+    declarations: file?.declarations ?? [],
+    names,
+    all,
+    entrypoint: overrides.entrypoint,
+    choose,
+    flowName: async ({ fields }) => {
+      const { entrypoint } = fields;
+      if (typeof entrypoint !== "string") return undefined;
+      const flow = (await readAllFlows([entrypoint], options)).get(entrypoint);
+      return flow === undefined || flow instanceof Error ? undefined : flow.name;
+    },
+  });
+  for (const warning of selection.warnings) report.warning(warning);
+  const isOne = selection.picked.length === 1;
+  if (!isOne && hasOverrides(overrides)) {
+    report.warning(
+      "You have passed options to the deploy command, but you are creating or updating multiple deployments. These options will be ignored.",
+    );
+  }
+  return selection.picked.map((declaration) => ({
+    declaration,
+    overrides: isOne ? overrides : {},
+    name: isOne ? selection.name : undefined,
+  }));
+}
+
+/** Everything that can be known before steps run. Rejects when something in the file is wrong: it is all told at once. */
+async function prepareAll(
+  targets: readonly Target[],
+  options: DeployOptions,
+): Promise<ReadonlyMap<Target, Preparation | Error>> {
+  const resolved = new Map<Target, ResolvedTarget | Error>();
+  await Promise.all(
+    targets.map(async (target) => {
+      resolved.set(
+        target,
+        await resolveTarget(target, options).catch((thrown: unknown) => coerceError(thrown)),
+      );
+    }),
+  );
+  const inOrder = targets.map((target) => resolved.get(target));
+  const wrong = inOrder.filter((result) => result instanceof ProjectError);
+  if (wrong.length > 0)
+    throw new ProjectError(
+      wrong.flatMap(({ problems }) => problems),
+      "Nothing was registered.",
+    );
+  const entrypoints = inOrder.flatMap((result) =>
+    result === undefined || result instanceof Error ? [] : [result.entrypoint],
+  );
+  const flows = await readAllFlows(entrypoints, options);
+  const prepared = new Map<Target, Preparation | Error>();
+  for (const target of targets) {
+    const result = resolved.get(target);
+    if (result === undefined) continue;
+    prepared.set(target, result instanceof Error ? result : await prepare(result, flows, options));
+  }
+  return prepared;
+}
+
+async function prepare(
+  resolved: ResolvedTarget,
+  flows: ReadonlyMap<string, FlowInfo | WorkerError>,
+  options: DeployOptions,
+): Promise<Preparation | Error> {
+  try {
+    const flow = flows.get(resolved.entrypoint);
+    if (flow === undefined)
+      throw new WorkerError("FLOW_UNREADABLE", `The flow '${resolved.entrypoint}' was not read`);
+    if (flow instanceof Error) throw flow;
+    const preparation = await prepareTarget(resolved, flow, options);
+    return options.complete === undefined ? preparation : await options.complete(preparation);
+  } catch (thrown) {
+    options.signal.throwIfAborted();
+    return coerceError(thrown);
+  }
+}
+
+async function readAllFlows(
+  entrypoints: readonly string[],
+  { cwd, env, python, signal, report }: DeployOptions,
+): Promise<ReadonlyMap<string, FlowInfo | WorkerError>> {
+  if (entrypoints.length === 0) return new Map();
+  return await readFlows(entrypoints, {
+    cwd,
+    env,
+    signal,
+    python: await python(),
+    onLine: (line) => report.output(line),
+  });
+}
+
+async function planTarget(
+  preparation: Preparation,
+  versions: VersionInfos,
+  options: DeployOptions,
+): Promise<DeploymentPlan> {
+  const { build, push, fields } = preparation;
+  const type = fields["version_type"];
+  const versionInfo = versions.of(typeof type === "string" ? type : undefined);
+  let outputs: JsonObject = {};
+  if (!options.dryRun) {
+    if (build.length > 0) outputs = await options.runSteps("build", build, outputs);
+    if (push.length > 0) outputs = await options.runSteps("push", push, outputs);
+  }
+  return finishTarget(preparation, outputs, await versionInfo, options);
+}
+
+async function registerTarget(
+  preparation: Preparation,
+  plan: DeploymentPlan,
+  registrar: Registrar,
+  options: DeployOptions,
+): Promise<DeployOutcome> {
+  const { target } = preparation;
+  const label = labelOf(target);
+  try {
+    if (options.dryRun) {
+      const existing = await registrar.find(plan);
+      return {
+        label,
+        plan,
+        preparation,
+        kind: "planned",
+        isNew: existing === null,
+        changes: changesTo(existing, plan),
+      };
+    }
+    const { id, isNew } = await registrar.register(plan);
+    return { label, plan, preparation, kind: isNew ? "created" : "updated", id };
+  } catch (thrown) {
+    return { ...failed(target, thrown, options), plan };
+  }
+}
+
+function failed(target: Target, thrown: unknown, { signal }: DeployOptions): DeployOutcome {
+  signal.throwIfAborted();
+  return { label: labelOf(target), kind: "failed", error: coerceError(thrown) };
+}
+
+function isNamed({ declaration, name }: Target): boolean {
+  const own = name ?? declaration?.fields["name"];
+  return own !== undefined && own !== null && own !== "";
+}
+
+/** Asked once per type: all deployments of one command are of one commit. */
+class VersionInfos {
+  readonly #known = new Map<string | undefined, Promise<VersionInfo | null>>();
+  readonly #options: DeployOptions;
+
+  constructor(options: DeployOptions) {
+    this.#options = options;
+  }
+
+  of(type: string | undefined): Promise<VersionInfo | null> {
+    const known = this.#known.get(type) ?? inferVersionInfo(type, this.#options);
+    this.#known.set(type, known);
+    return known;
+  }
+}

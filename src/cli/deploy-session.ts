@@ -9,6 +9,7 @@ import { discoverPython } from "../steps/python.ts";
 import { runProjectSteps } from "../steps/run-steps.ts";
 import { environmentWith } from "../worker/environment.ts";
 import { apiLookups } from "../worker/lookups.ts";
+import { checkSchedule } from "./check-schedule.ts";
 import { DeployConsole } from "./deploy-console.ts";
 import { openSession } from "./session.ts";
 
@@ -106,10 +107,7 @@ async function run(
       pools.set(name, known);
       return await known;
     },
-    async checkSchedule(schedule) {
-      const { readSchedule } = await import("../server/schedules/schedule.ts");
-      await readSchedule(schedule);
-    },
+    checkSchedule,
     runSteps: (kind, steps, outputs) =>
       runProjectSteps({
         kind,

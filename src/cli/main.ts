@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 
 import { WorkerError, coerceError } from "../errors.ts";
 import { addDeployCommand, deployArguments } from "./commands/deploy.ts";
+import { addProjectCommand } from "./commands/project.ts";
 import { addPullCommand } from "./commands/pull.ts";
 import { addRenderCommand } from "./commands/render.ts";
 import { addServerCommand } from "./commands/server-start.ts";
@@ -31,6 +32,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   addRenderCommand(program, io, finish);
   addPullCommand(program, io, finish);
   addDeployCommand(program, io, finish);
+  addProjectCommand(program, io, finish);
   try {
     await program.parseAsync(deployArguments(argv), { from: "user" });
     return exitCode;

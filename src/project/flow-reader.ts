@@ -27,6 +27,8 @@ export interface ReadFlowsOptions {
   readonly signal: AbortSignal;
   /** What the flows' modules print while they are imported. */
   readonly onLine: (line: string) => void;
+  /** Read the source and run nothing of it. */
+  readonly sourceOnly?: boolean;
 }
 
 const SCRIPT = join(packageRoot, "src", "project", "flow_reader.py");
@@ -42,8 +44,9 @@ export async function readFlows(
 ): Promise<ReadonlyMap<string, FlowInfo | WorkerError>> {
   const wanted = [...new Set(entrypoints)];
   if (wanted.length === 0) return new Map();
-  const { python, cwd, env, signal, onLine } = options;
-  const { stdout, stderr, exitCode } = await runTool([python, SCRIPT, ...wanted], {
+  const { python, cwd, env, signal, onLine, sourceOnly } = options;
+  const words = sourceOnly === true ? ["--source", ...wanted] : wanted;
+  const { stdout, stderr, exitCode } = await runTool([python, SCRIPT, ...words], {
     cwd,
     env: { ...env, PYTHONIOENCODING: "utf-8", PREFECT_LOGGING_TO_API_ENABLED: "false" },
     signal,

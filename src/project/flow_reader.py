@@ -3,7 +3,7 @@
 With Prefect the flow is imported, as `prefect deploy` does; where that fails its source is read. Without Prefect the source
 alone is read and nothing of it is run. What the flows' modules print goes to stderr. Standard library only, Python 3.8 and newer.
 
-Usage: flow_reader.py ENTRYPOINT...
+Usage: flow_reader.py [--source] ENTRYPOINT...    (--source: read the source, run nothing)
 """
 
 import ast
@@ -54,12 +54,14 @@ class Missing(Exception):
     """Something that the entrypoint names is not there."""
 
 
-def main(entrypoints):
+def main(arguments):
+    is_source_only = arguments[:1] == ["--source"]
+    entrypoints = arguments[1:] if is_source_only else arguments
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     # As `python -m` has it: modules of the project can be imported, those beside this script cannot.
     sys.path[0] = os.getcwd()
-    reader = prefect_reader() or SourceReader()
+    reader = (None if is_source_only else prefect_reader()) or SourceReader()
     for entrypoint in entrypoints:
         replies.write(json.dumps(answer(reader, entrypoint), default=str) + "\n")
         replies.flush()

@@ -292,7 +292,7 @@ function unknownKeys(source: YamlSource, value: JsonObject): Problem[] {
           file: source.file,
           position,
           path: pathText([...path, key]),
-          message: unknownKey(key, path, known),
+          message: unknownKey(key, path),
         });
       }
       if (path.length > 0 || key === "deployments") look(inner, [...path, key]);
@@ -302,29 +302,11 @@ function unknownKeys(source: YamlSource, value: JsonObject): Problem[] {
   return warnings;
 }
 
-function unknownKey(key: string, path: Path, known: ReadonlySet<string> = knownKeysOf(path)): string {
+function unknownKey(key: string, path: Path): string {
+  const known = knownKeys(path) ?? new Set<string>();
   const near = closest(key, known);
   const rest = near === undefined ? `known are ${[...known].join(", ")}` : `do you mean ${near}?`;
   return `the key '${key}' is not known here; ${rest}`;
-}
-
-function knownKeysOf(path: Path): ReadonlySet<string> {
-  return (
-    knownKeys(path) ??
-    new Set([
-      "cron",
-      "interval",
-      "rrule",
-      "timezone",
-      "anchor_date",
-      "active",
-      "parameters",
-      "slug",
-      "replaces",
-      "day_or",
-      "max_scheduled_runs",
-    ])
-  );
 }
 
 /** The step's name, and its inputs without what is the runner's own. */
@@ -340,7 +322,7 @@ export function stepOf(step: JsonObject): {
   return { name, inputs, id: typeof all["id"] === "string" ? all["id"] : undefined };
 }
 
-export function valueAt(root: Json, path: Path): Json {
+function valueAt(root: Json, path: Path): Json {
   let value: Json | undefined = root;
   for (const part of path) {
     if (Array.isArray(value) && typeof part === "number") value = (value as readonly Json[])[part];

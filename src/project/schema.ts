@@ -27,7 +27,7 @@ const steps = z
   .nullable()
   .optional();
 
-export const SCHEDULE_FIELDS = {
+const SCHEDULE_FIELDS = {
   cron: optionalText.describe(
     "A cron line: minute, hour, day of month, month, day of week; or @daily and the like.",
   ),
@@ -70,25 +70,29 @@ const schedule = z.strictObject(SCHEDULE_FIELDS).superRefine((value, context) =>
   });
 });
 
+const CONCURRENCY_LIMIT_FIELDS = {
+  limit: z.int().positive({ error: "a number above 0" }).nullable().optional(),
+  collision_strategy: z.enum(["ENQUEUE", "CANCEL_NEW"]).nullable().optional(),
+  grace_period_seconds: z
+    .int()
+    .min(60, { error: "60 to 86400 seconds" })
+    .max(86_400, { error: "60 to 86400 seconds" })
+    .nullable()
+    .optional(),
+} as const;
+
 const concurrencyLimit = z.union([
   z.int().positive({ error: "a number above 0" }),
-  z.looseObject({
-    limit: z.int().positive({ error: "a number above 0" }).nullable().optional(),
-    collision_strategy: z.enum(["ENQUEUE", "CANCEL_NEW"]).nullable().optional(),
-    grace_period_seconds: z
-      .int()
-      .min(60, { error: "60 to 86400 seconds" })
-      .max(86_400, { error: "60 to 86400 seconds" })
-      .nullable()
-      .optional(),
-  }),
+  z.looseObject(CONCURRENCY_LIMIT_FIELDS),
 ]);
 
-const workPool = z.looseObject({
+const WORK_POOL_FIELDS = {
   name: optionalText.describe("The work pool that runs of this deployment go to."),
   work_queue_name: optionalText.describe("Its queue; made when missing."),
   job_variables: mapping.optional().describe("Values for the pool's base job template."),
-});
+} as const;
+
+const workPool = z.looseObject(WORK_POOL_FIELDS);
 
 export const DEPLOYMENT_FIELDS = {
   name: optionalText,
@@ -129,7 +133,7 @@ export const DEPLOYMENT_FIELDS = {
   sla: z.array(mapping).nullable().optional().describe("Prefect Cloud only."),
 } as const;
 
-export const FILE_FIELDS = {
+const FILE_FIELDS = {
   "prefect-version": optionalText,
   name: optionalText,
   build: steps.describe("Steps that build what the flows need; a deployment's own take their place."),
@@ -141,18 +145,19 @@ export const FILE_FIELDS = {
 export const prefectYaml = z.looseObject(FILE_FIELDS);
 
 /** Keys that may stand at the top of the file without being anything, as places for anchors. */
-export const FREE_KEYS: ReadonlySet<string> = new Set(["definitions", "description", "required_inputs"]);
+const FREE_KEYS: ReadonlySet<string> = new Set(["definitions", "description", "required_inputs"]);
 
 /** Keys of an object at a place of the file that are known there; undefined where every key is fine. */
 export function knownKeys(path: readonly (string | number)[]): ReadonlySet<string> | undefined {
   if (path.length === 0) return new Set([...Object.keys(FILE_FIELDS), ...FREE_KEYS]);
   if (path[0] !== "deployments" || path.length < 2) return undefined;
+  const [, , field] = path;
   if (path.length === 2) return new Set(Object.keys(DEPLOYMENT_FIELDS));
+  if (field === "schedules" ? path.length === 4 : field === "schedule")
+    return new Set(Object.keys(SCHEDULE_FIELDS));
   if (path.length !== 3) return undefined;
-  if (path[2] === "work_pool") return new Set(["name", "work_queue_name", "job_variables"]);
-  return path[2] === "concurrency_limit"
-    ? new Set(["limit", "collision_strategy", "grace_period_seconds"])
-    : undefined;
+  if (field === "work_pool") return new Set(Object.keys(WORK_POOL_FIELDS));
+  return field === "concurrency_limit" ? new Set(Object.keys(CONCURRENCY_LIMIT_FIELDS)) : undefined;
 }
 
 /** The JSON Schema of prefect.yaml (draft 2020-12), for editors. */

@@ -1,0 +1,51 @@
+import { addSettingFlags } from "../../config/flags.ts";
+
+import type { Command } from "commander";
+
+import type { FlagValues } from "../../config/flags.ts";
+import type { Io } from "../io.ts";
+
+const CHECK_HELP = `
+Looks at prefect.yaml without a server: its form, schedules, triggers, time zones, entrypoint files and their functions, and
+references to steps. Nothing of the project is run. Exit status 1 when something is wrong; warnings alone are fine.
+
+As a hook for pre-commit:
+  - repo: local
+    hooks:
+      - {id: prefect-yaml, name: prefect.yaml, entry: lighterman project check, language: system, pass_filenames: false}
+`;
+
+const SCHEMA_HELP = `
+Prints the JSON Schema of prefect.yaml, for editors. In VS Code with the YAML extension:
+  $ lighterman project schema > .vscode/prefect-yaml.schema.json
+and in settings.json:  "yaml.schemas": {".vscode/prefect-yaml.schema.json": "prefect.yaml"}
+`;
+
+export interface ProjectCheckFlags extends FlagValues {
+  readonly prefectFile?: string;
+  readonly json?: boolean;
+}
+
+/** `lighterman project …`: what concerns prefect.yaml alone. */
+export function addProjectCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
+  const project = program.command("project").description("look at prefect.yaml");
+  const check = project
+    .command("check")
+    .description("tell what is wrong in prefect.yaml, without a server")
+    .option("--prefect-file <FILE>", "another file than prefect.yaml")
+    .option("--json", "print the problems as JSON")
+    .addHelpText("after", CHECK_HELP);
+  addSettingFlags(check, ["log", "flow"]);
+  check.action(async (flags: ProjectCheckFlags) => {
+    const { runProjectCheck } = await import("../project-session.ts");
+    finish(await runProjectCheck(io, flags));
+  });
+  project
+    .command("schema")
+    .description("print the JSON Schema of prefect.yaml")
+    .addHelpText("after", SCHEMA_HELP)
+    .action(async () => {
+      const { jsonSchema } = await import("../../project/schema.ts");
+      io.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+    });
+}

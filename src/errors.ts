@@ -26,6 +26,7 @@ const ERROR_CODES = {
     exitCode: 1,
     doc: "the embedded server's database is in use or cannot be opened",
   },
+  DEPLOY_REFUSED: { retryable: false, exitCode: 1, doc: "what is to be deployed is not said, or cannot be" },
   FLOW_UNREADABLE: { retryable: false, exitCode: 1, doc: "a flow cannot be loaded from its entrypoint" },
   PROJECT_INVALID: {
     retryable: false,

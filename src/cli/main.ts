@@ -18,6 +18,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     .description("A light, crash-proof worker for Prefect work pools.")
     .version(version, "-v, --version", "print the version")
     .helpOption("-h, --help", "show this help")
+    .enablePositionalOptions() // a command may have a --version of its own
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

@@ -111,8 +111,7 @@ function optionsOf(limit: JsonObject): JsonObject {
 function tagsOf(tags: Json | undefined): readonly string[] {
   const items: readonly Json[] =
     typeof tags === "string" ? Array.from(tags) : Array.isArray(tags) ? tags : [];
-  const texts = items.map((item) => pythonStr(item)).filter((text) => text.trim() !== "");
-  return [...new Set(texts)];
+  return items.map((item) => pythonStr(item)).filter((text) => text.trim() !== "");
 }
 
 function textOrNull(value: Json | undefined): string | null {

@@ -46,12 +46,12 @@ export function hasOverrides(overrides: DeployOverrides): boolean {
 /**
  * Lays what the command line says over a declaration's fields (prefect/cli/deploy/_config.py:
  * _apply_cli_options_to_deploy_config). Schedules are added, tags replaced, parameters and job variables merged key by key (Prefect replaces the
- * latter). Throws a WorkerError (USAGE) that names the flag.
+ * latter). Throws a WorkerError (DEPLOY_REFUSED) that names the flag.
  */
 export async function layOver(fields: JsonObject, overrides: DeployOverrides): Promise<JsonObject> {
   const { tags, param, params } = overrides;
   if (param !== undefined && param.length > 0 && params !== undefined) {
-    throw new WorkerError("USAGE", "Can only pass one of `--param` or `--params`");
+    throw new WorkerError("DEPLOY_REFUSED", "Can only pass one of `--param` or `--params`");
   }
   const changed: Record<string, Json> = { ...fields };
   const set = (key: string, value: Json | undefined): void => {
@@ -92,7 +92,7 @@ function concurrencyLimit({ concurrencyLimit: limit, collisionStrategy }: Deploy
   if (limit === undefined) return undefined;
   if (collisionStrategy === undefined) return limit;
   if (collisionStrategy !== "ENQUEUE" && collisionStrategy !== "CANCEL_NEW") {
-    throw new WorkerError("USAGE", `--collision-strategy is '${collisionStrategy}'`, {
+    throw new WorkerError("DEPLOY_REFUSED", `--collision-strategy is '${collisionStrategy}'`, {
       hint: "It is ENQUEUE or CANCEL_NEW.",
     });
   }
@@ -104,7 +104,7 @@ function jobVariable(text: string): JsonObject {
   const json = tryJson(text);
   if (equals > 0 && !isJsonObject(json)) return { [text.slice(0, equals)]: text.slice(equals + 1) };
   if (isJsonObject(json)) return json;
-  throw new WorkerError("USAGE", `Could not parse variable: "${text}"`, {
+  throw new WorkerError("DEPLOY_REFUSED", `Could not parse variable: "${text}"`, {
     hint: "Write it as key=value, or as a JSON object.",
   });
 }
@@ -114,7 +114,9 @@ function parametersOf(params: readonly string[]): JsonObject {
     params.map((text) => {
       const equals = text.indexOf("=");
       if (equals < 1) {
-        throw new WorkerError("USAGE", `--param '${text}' has no value`, { hint: "Write it as key=value." });
+        throw new WorkerError("DEPLOY_REFUSED", `--param '${text}' has no value`, {
+          hint: "Write it as key=value.",
+        });
       }
       const value = text.slice(equals + 1);
       return [text.slice(0, equals), tryJson(value) ?? value];
@@ -125,7 +127,7 @@ function parametersOf(params: readonly string[]): JsonObject {
 function objectFlag(flag: string, text: string): JsonObject {
   const json = tryJson(text);
   if (isJsonObject(json)) return json;
-  throw new WorkerError("USAGE", `${flag} is no JSON object: ${text}`, {
+  throw new WorkerError("DEPLOY_REFUSED", `${flag} is no JSON object: ${text}`, {
     hint: `Write it as ${flag} '{"key": "value"}'.`,
   });
 }
@@ -160,7 +162,7 @@ async function triggersOf(text: string): Promise<readonly Json[]> {
     return Array.isArray(triggers) ? (triggers as readonly Json[]) : [];
   } catch (thrown) {
     throw new WorkerError(
-      "USAGE",
+      "DEPLOY_REFUSED",
       `Failed to parse trigger: ${text}. Error: ${coerceError(thrown).message}`,
       {
         cause: thrown,

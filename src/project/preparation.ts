@@ -71,19 +71,23 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
   );
   const { entrypoint, name } = fields;
   if (typeof entrypoint !== "string" || entrypoint === "") {
-    throw new WorkerError("USAGE", `${labelOf(target)}: an entrypoint must be provided`, {
+    throw new WorkerError("DEPLOY_REFUSED", `${labelOf(target)}: an entrypoint must be provided`, {
       hint: "Give one (`lighterman deploy path/to/file.py:flow_function`), or write it into prefect.yaml.",
     });
   }
   if (typeof name !== "string" || name === "") {
-    throw new WorkerError("USAGE", `${labelOf(target)}: a deployment name must be provided`, {
+    throw new WorkerError("DEPLOY_REFUSED", `${labelOf(target)}: a deployment name must be provided`, {
       hint: "Give --name, or write it into prefect.yaml.",
     });
   }
   if (/[/%]/.test(name)) {
-    throw new WorkerError("USAGE", `The deployment name '${name}' holds a character that no name may hold`, {
-      hint: "Leave out / and %.",
-    });
+    throw new WorkerError(
+      "DEPLOY_REFUSED",
+      `The deployment name '${name}' holds a character that no name may hold`,
+      {
+        hint: "Leave out / and %.",
+      },
+    );
   }
   await checkSchedulesAndTriggers(fields, target, options);
   return { target, fields, name, entrypoint };
@@ -208,9 +212,13 @@ async function readPool(
 ): Promise<WorkPool> {
   const { name } = objectAt(fields, "work_pool");
   if (typeof name !== "string" || name === "") {
-    throw new WorkerError("USAGE", `${labelOf(target)}: a work pool is required to deploy this flow`, {
-      hint: "Give --pool, or write work_pool.name into prefect.yaml.",
-    });
+    throw new WorkerError(
+      "DEPLOY_REFUSED",
+      `${labelOf(target)}: a work pool is required to deploy this flow`,
+      {
+        hint: "Give --pool, or write work_pool.name into prefect.yaml.",
+      },
+    );
   }
   const pool = await read(name);
   if (pool === null) {

@@ -34,12 +34,12 @@ export interface Selection {
  * Chooses declarations as `prefect deploy` does (prefect/cli/deploy/_config.py: _pick_deploy_configs), but for the
  * deliberate differences: the flow part of `flow/name` and of patterns counts, dashes and underscores are alike in it, the
  * flow's own name counts too, nothing is deployed twice, and a pattern or `flow/name` that matches nothing is refused.
- * Throws a WorkerError (USAGE, NOT_FOUND).
+ * Throws a WorkerError (DEPLOY_REFUSED, NOT_FOUND).
  */
 export async function selectDeclarations(request: SelectionRequest): Promise<Selection> {
   const { declarations, names, all, entrypoint, choose } = request;
   if (all && names.length > 0) {
-    throw refusal("USAGE", "Cannot use both `--all` and `--name` at the same time", "Use only one.");
+    throw refusal("DEPLOY_REFUSED", "Cannot use both `--all` and `--name` at the same time", "Use only one.");
   }
   if (all && declarations.length > 0) return { picked: declarations, name: undefined, warnings: [] };
   const only = names.length === 1 ? names[0] : undefined;
@@ -55,7 +55,7 @@ export async function selectDeclarations(request: SelectionRequest): Promise<Sel
     }
     if (declarations.length === 1) return { picked: declarations, name: undefined, warnings: [] };
     throw refusal(
-      "USAGE",
+      "DEPLOY_REFUSED",
       "Discovered one or more deployment configurations, but no name was given",
       `Give --name (${nameList(declarations)}) or --all.`,
     );
@@ -168,6 +168,6 @@ function nameList(declarations: readonly Declaration[]): string {
     : `${names.slice(0, 8).join(", ")} and ${names.length - 8} more`;
 }
 
-function refusal(code: "USAGE" | "NOT_FOUND", message: string, hint: string): WorkerError {
+function refusal(code: "DEPLOY_REFUSED" | "NOT_FOUND", message: string, hint: string): WorkerError {
   return new WorkerError(code, message, { hint });
 }

@@ -33,6 +33,8 @@ const ERROR_CODES = {
     exitCode: 1,
     doc: "a file that describes a project, such as prefect.yaml, cannot be used",
   },
+  REFUSED: { retryable: false, exitCode: 1, doc: "the server's rules forbid what was asked for" },
+  TIMED_OUT: { retryable: false, exitCode: 1, doc: "what was waited for did not come in time" },
   USAGE: { retryable: false, exitCode: 2, doc: "the command line is wrong" },
 } as const;
 

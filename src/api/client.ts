@@ -6,7 +6,7 @@ import { createRegistrationCalls } from "./registrations.ts";
 import { createTelemetryCalls } from "./telemetry.ts";
 import { createWorkPoolCalls } from "./work-pools.ts";
 
-import type { OnUndecodable } from "./calls.ts";
+import type { Caller, OnUndecodable } from "./calls.ts";
 import type { DefinitionCalls } from "./definitions.ts";
 import type { FlowRunCalls } from "./flow-runs.ts";
 import type { CallOptions, Transport, TransportOptions } from "./http.ts";
@@ -29,6 +29,8 @@ export interface PrefectClient
   readonly apiUrl: string;
   /** For the events socket, which shares proxy, TLS options and headers. */
   readonly transport: Transport;
+  /** For the calls of `manage/`. */
+  readonly caller: Caller;
   /** Version of the server, such as `3.8.8`; null when it does not tell (Cloud). */
   readVersion(options?: CallOptions): Promise<string | null>;
   /** Resolves when the server says that it is well; needs no authentication. */
@@ -44,6 +46,7 @@ export function createPrefectClient(options: PrefectClientOptions): PrefectClien
   return {
     apiUrl: transport.apiUrl,
     transport,
+    caller,
     ...createWorkPoolCalls(transport, caller),
     ...createFlowRunCalls(caller),
     ...createDefinitionCalls(caller),

@@ -31,7 +31,7 @@ const STATE_TYPES: ReadonlySet<string> = new Set<StateType>([
   "CANCELLED",
 ]);
 
-function decodeState(value: Json): State {
+export function decodeState(value: Json): State {
   const object = objectIn(value, "state");
   const type = requiredText(object, "type");
   if (!isStateType(type)) throw new FieldError(`has the unknown state type ${type}`);

@@ -25,7 +25,7 @@ export async function readDeploymentTarget(session: Session, name: string): Prom
   const deployment = await client.readDeploymentByName(flowName, deploymentName);
   if (deployment === null) {
     throw new WorkerError("NOT_FOUND", `There is no deployment '${name}' at ${apiUrl}`, {
-      hint: "`prefect deployment ls` lists what there is.",
+      hint: "`lighterman deployment ls` lists what there is.",
     });
   }
   const workPool =

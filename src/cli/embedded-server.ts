@@ -31,14 +31,19 @@ export async function startEmbeddedServer(
 /** The API's URL of a server that already runs on this machine where the embedded one would be; undefined when there is none. */
 export async function findLocalServer({ server }: Pick<Config, "server">): Promise<string | undefined> {
   if (server.port === 0) return undefined;
-  const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
-  const apiUrl = `http://${isIP(host) === 6 ? `[${host}]` : host}:${server.port}/api`;
+  const apiUrl = localApiUrl({ server });
   try {
     const answer = await fetch(`${apiUrl}/health`, { signal: AbortSignal.timeout(PROBE_MS) });
     return answer.ok && (await answer.text()).trim() === "true" ? apiUrl : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Where the API of the embedded server is on this machine. */
+export function localApiUrl({ server }: Pick<Config, "server">): string {
+  const host = server.host === "0.0.0.0" || server.host === "::" ? "127.0.0.1" : server.host;
+  return `http://${isIP(host) === 6 ? `[${host}]` : host}:${server.port}/api`;
 }
 
 function isLoopback(host: string): boolean {

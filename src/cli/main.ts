@@ -3,10 +3,9 @@ import { Command, CommanderError } from "commander";
 import { WorkerError, coerceError } from "../errors.ts";
 import { addDeployCommand, deployArguments } from "./commands/deploy.ts";
 import { addProjectCommand } from "./commands/project.ts";
-import { addPullCommand } from "./commands/pull.ts";
-import { addRenderCommand } from "./commands/render.ts";
 import { addServerCommand } from "./commands/server-start.ts";
 import { addWorkerCommand } from "./commands/worker-start.ts";
+import { addLazyCommands } from "./lazy-commands.ts";
 import { version } from "./version.ts";
 
 import type { Io } from "./io.ts";
@@ -18,7 +17,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     .description("A light, crash-proof worker for Prefect work pools.")
     .version(version, "-v, --version", "print the version")
     .helpOption("-h, --help", "show this help")
-    .enablePositionalOptions() // a command may have a --version of its own
+    // A command's own flags may be called like the program's, as `work-pool ls -v`.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -28,19 +28,33 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const finish = (code: number): void => {
     exitCode = code;
   };
+  program.commandsGroup("Serve:");
   addWorkerCommand(program, io, finish);
   addServerCommand(program, io, finish);
-  addRenderCommand(program, io, finish);
-  addPullCommand(program, io, finish);
+  program.commandsGroup("Deploy:");
   addDeployCommand(program, io, finish);
   addProjectCommand(program, io, finish);
   try {
-    await program.parseAsync(deployArguments(argv), { from: "user" });
+    await addLazyCommands(program, argv, { io, finish });
+    const group = groupOf(program, argv);
+    if (group === undefined) await program.parseAsync(deployArguments(argv), { from: "user" });
+    else group.outputHelp();
     return exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
     return renderError(thrown, io);
   }
+}
+
+/** The group of commands that a command line names without saying which of them. */
+function groupOf(program: Command, argv: readonly string[]): Command | undefined {
+  let command: Command | undefined = program;
+  for (const word of argv) {
+    command = command?.commands.find((candidate) =>
+      [candidate.name(), ...candidate.aliases()].includes(word),
+    );
+  }
+  return command !== undefined && command.commands.length > 0 ? command : undefined;
 }
 
 /** One line with the cause, one with what to do next. */

@@ -21,6 +21,11 @@ export function processIo(): Io {
     env,
     cwd: process.cwd(),
     homeDir: homedir(),
+    stdin: () => process.stdin,
+    terminal: () =>
+      process.stdin.isTTY && process.stderr.isTTY
+        ? { input: process.stdin, output: process.stderr }
+        : undefined,
     stdout: process.stdout,
     stderr: process.stderr,
     signals: process,

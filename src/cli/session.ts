@@ -1,10 +1,11 @@
 import { createPrefectClient } from "../api/client.ts";
 import { loadConfig } from "../config/load.ts";
+import { WorkerError } from "../errors.ts";
 import { systemClock } from "../lifecycle/clock.ts";
 import { parseLogLevel } from "../log/levels.ts";
 import { createLogger } from "../log/logger.ts";
 import { Redactor } from "../log/redactor.ts";
-import { findLocalServer } from "./embedded-server.ts";
+import { findLocalServer, localApiUrl } from "./embedded-server.ts";
 import { version } from "./version.ts";
 
 import type { PrefectClient } from "../api/client.ts";
@@ -30,21 +31,25 @@ export interface Settings extends LoadedConfig {
 
 /**
  * Reads the settings, opens the log and the API client. Where no API URL is configured, a server that runs on this machine
- * where the embedded one would be is used. Throws a ConfigError with everything that is wrong.
+ * where the embedded one would be is used. Throws a WorkerError when there is none, or with everything that is wrong.
  */
-export async function openSession(
-  io: Io,
-  flags: FlagValues,
-  required: readonly SettingKey[] = ["api.url"],
-): Promise<Session> {
-  const optional = await readSettings(
-    io,
-    flags,
-    required.filter((key) => key !== "api.url"),
-  );
-  if (!required.includes("api.url") || optional.config.api.url !== undefined) return sessionOf(optional);
-  const apiUrl = await findLocalServer(optional.config);
-  return sessionOf(await readSettings(io, apiUrl === undefined ? flags : { ...flags, apiUrl }, required));
+export async function openSession(io: Io, flags: FlagValues): Promise<Session> {
+  const settings = await readSettings(io, flags);
+  const { config } = settings;
+  if (config.api.url !== undefined) return sessionOf(settings);
+  const apiUrl = await findLocalServer(config);
+  if (apiUrl === undefined) {
+    throw new WorkerError(
+      "CONFIG_INVALID",
+      `No API URL is configured, and no server answers at ${localApiUrl(config)}`,
+      {
+        hint: "Start one with `lighterman server start`, or set PREFECT_API_URL (or --api-url) to the address of yours.",
+      },
+    );
+  }
+  const authString = config.api.authString ?? config.server.authString;
+  const env = authString === undefined ? io.env : { ...io.env, PREFECT_API_AUTH_STRING: authString };
+  return sessionOf(await readSettings({ ...io, env }, { ...flags, apiUrl }));
 }
 
 /** Reads the settings and opens the log. Throws a ConfigError with everything that is wrong. */

@@ -218,7 +218,7 @@ async function announce(
   if (pool.workPool?.is_paused === true) {
     logger.warn(
       { workPool: worker.pool },
-      "The work pool is paused: no flow runs will be started. Resume it with `prefect work-pool resume`",
+      "The work pool is paused: no flow runs will be started. Resume it with `lighterman work-pool resume`",
     );
   } else if (queues.length > 0 && queues.every((queue) => queue.is_paused)) {
     logger.warn(

@@ -112,5 +112,5 @@ const TWO_LETTERS: Readonly<Record<string, string>> = {
 
 /** Prefect's options of two letters in their long form: no parser of today takes them. */
 export function deployArguments(argv: readonly string[]): readonly string[] {
-  return argv[0] === "deploy" ? argv.map((word) => TWO_LETTERS[word] ?? word) : argv;
+  return /^deploy(?:ments?)?$/.test(argv[0] ?? "") ? argv.map((word) => TWO_LETTERS[word] ?? word) : argv;
 }

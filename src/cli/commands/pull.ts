@@ -16,6 +16,7 @@ import type { Command } from "commander";
 
 import type { FlagValues } from "../../config/flags.ts";
 import type { StepLog } from "../../steps/types.ts";
+import type { CommandContext } from "../api-command.ts";
 import type { Io } from "../io.ts";
 import type { Session } from "../session.ts";
 
@@ -32,10 +33,8 @@ interface PullFlags extends FlagValues {
   readonly into?: string;
 }
 
-export function addPullCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
-  const pull = program
-    .command("pull")
-    .description("run the pull steps of a deployment, and nothing else")
+export function addPullFlags(pull: Command, { io, finish }: CommandContext): void {
+  pull
     .requiredOption("-d, --deployment <FLOW/NAME>", "deployment whose code to pull")
     .option("--into <DIR>", "directory to pull into (default: a new temporary one)")
     .addHelpText("after", HELP);

@@ -1,18 +1,19 @@
 import { addSettingFlags } from "../../config/flags.ts";
 import { WorkerError } from "../../errors.ts";
-import { parseJson } from "../../json/parse.ts";
 import { stringifyJson } from "../../json/stringify.ts";
 import { maskSecret } from "../../templating/index.ts";
 import { resolveJob } from "../../worker/job.ts";
 import { apiLookups } from "../../worker/lookups.ts";
+import { collect } from "../api-command.ts";
+import { readKeyValues } from "../key-values.ts";
 import { readDeploymentTarget } from "../deployment-target.ts";
 import { openSession } from "../session.ts";
 
 import type { Command } from "commander";
 
 import type { FlagValues } from "../../config/flags.ts";
-import type { Json, JsonObject } from "../../json/value.ts";
-import type { Io } from "../io.ts";
+import type { JsonObject } from "../../json/value.ts";
+import type { CommandContext } from "../api-command.ts";
 
 const HELP = `
 Prints, as JSON, what a worker would start for a run of the deployment: the pool's base job template filled with the job
@@ -27,15 +28,13 @@ interface RenderFlags extends FlagValues {
   readonly jobVariable?: readonly string[];
 }
 
-export function addRenderCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
-  const render = program
-    .command("render")
-    .description("print the finished job configuration of a deployment")
+export function addRenderFlags(render: Command, { io, finish }: CommandContext): void {
+  render
     .requiredOption("-d, --deployment <FLOW/NAME>", "deployment to render")
     .option(
       "--job-variable <KEY=VALUE>",
       "job variable of the imagined run; VALUE is JSON or text (repeatable)",
-      (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value],
+      collect,
     )
     .addHelpText("after", HELP);
   addSettingFlags(render, ["all"]);
@@ -51,7 +50,7 @@ export function addRenderCommand(program: Command, io: Io, finish: (exitCode: nu
       const job = await resolveJob({
         workPool,
         deployment,
-        flowRun: { job_variables: jobVariables(flags.jobVariable ?? []) },
+        flowRun: { job_variables: readKeyValues(flags.jobVariable ?? [], "job variable") },
         env: io.env,
         lookups: apiLookups(session.client, new AbortController().signal, (secret) =>
           session.redactor.add(secret),
@@ -72,26 +71,4 @@ export function addRenderCommand(program: Command, io: Io, finish: (exitCode: nu
       await session.close();
     }
   });
-}
-
-function jobVariables(assignments: readonly string[]): JsonObject {
-  return Object.fromEntries(
-    assignments.map((assignment) => {
-      const equals = assignment.indexOf("=");
-      if (equals < 1) {
-        throw new WorkerError("USAGE", `'${assignment}' is no job variable`, {
-          hint: "Write it as KEY=VALUE.",
-        });
-      }
-      return [assignment.slice(0, equals), jsonOrText(assignment.slice(equals + 1))];
-    }),
-  );
-}
-
-function jsonOrText(text: string): Json {
-  try {
-    return parseJson(text);
-  } catch {
-    return text; // as `prefect deployment run --job-variable` reads it
-  }
 }

@@ -11,13 +11,14 @@ import { testClient } from "./client.ts";
 
 import type { AddressInfo } from "node:net";
 import type { PrefectClient } from "../../../src/api/client.ts";
-import type { EventSubscription, EventSubscriptionOptions } from "../../../src/api/events.ts";
+import type { EventSubscriptionOptions } from "../../../src/api/events.ts";
+import type { Subscription } from "../../../src/api/stream.ts";
 import type { FakePrefectServer } from "../../support/fake-prefect-server.ts";
 
 const SCHEDULED = { event: { name: ["prefect.flow-run.Scheduled"] } };
 
 interface Watch extends AsyncDisposable {
-  readonly subscription: EventSubscription;
+  readonly subscription: Subscription;
   /** Names of runs, in the order of their events. */
   readonly runs: string[];
   readonly outages: Error[];
@@ -198,7 +199,9 @@ describe("events socket", () => {
     const clock = new FakeClock();
     await using watcher = watch(client, { clock, connectTimeoutMs: 100 });
     await clock.sleeping();
-    expect(watcher.outages.map(String)).toEqual([expect.stringContaining("No events socket within 0.1 s")]);
+    expect(watcher.outages.map(String)).toEqual([
+      expect.stringContaining("No socket /events/out within 0.1 s"),
+    ]);
     await new Promise((resolve) => silent.close(resolve));
   });
 

@@ -36,8 +36,8 @@ function parseText(text: string, name: string): Json {
   try {
     return parseYaml(text) as Json;
   } catch (thrown) {
-    throw new WorkerError("USAGE", `${name} is neither JSON nor YAML: ${coerceError(thrown).message}`, {
-      cause: thrown,
-    });
+    // The rest of the message quotes the text, which may hold secrets.
+    const [problem = ""] = coerceError(thrown).message.split(":\n");
+    throw new WorkerError("USAGE", `${name} is neither JSON nor YAML: ${problem}`);
   }
 }

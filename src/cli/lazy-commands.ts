@@ -60,6 +60,13 @@ const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./commands/variable.ts")).addVariableCommands,
   },
   {
+    heading: MANAGE,
+    name: "block",
+    alias: "blocks",
+    description: "make and look after blocks and their types",
+    load: async () => (await import("./commands/block/block.ts")).addBlockCommands,
+  },
+  {
     heading: LOOK_INTO,
     name: "render",
     description: "print the finished job configuration of a deployment",

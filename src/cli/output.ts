@@ -1,7 +1,7 @@
 import { stringify as stringifyYaml } from "yaml";
 
+import { plainJson } from "../json/plain.ts";
 import { stringifyJson } from "../json/stringify.ts";
-import { Float, isJsonObject } from "../json/value.ts";
 import { plainTable, terminalTable } from "./table.ts";
 import { painterOf } from "./text-style.ts";
 
@@ -31,8 +31,8 @@ export interface Output {
     columns: readonly Column<T>[],
     nothing: string,
   ): void;
-  /** Everything about one object: as YAML for people. */
-  inspect(object: JsonObject): void;
+  /** Everything about one object; for people as YAML, and only what `shown` says where it is given. */
+  inspect(object: JsonObject, shown?: JsonObject): void;
   /** What has been done, and to which object. */
   done(object: JsonObject, ...lines: readonly string[]): void;
   /** For the reader only. */
@@ -62,9 +62,9 @@ export function createOutput(io: Io, flags: OutputFlags): Output {
         stdout.write(terminalTable(items, columns, { width: stdout.columns || DEFAULT_WIDTH, paint }));
       } else stdout.write(plainTable(items, columns));
     },
-    inspect(object) {
+    inspect(object, shown = object) {
       if (isJson) json(object);
-      else stdout.write(stringifyYaml(plainOf(object), { lineWidth: 0 }));
+      else stdout.write(stringifyYaml(plainJson(shown), { lineWidth: 0, aliasDuplicateObjects: false }));
     },
     done(object, ...lines) {
       if (isJson) json(object);
@@ -74,11 +74,4 @@ export function createOutput(io: Io, flags: OutputFlags): Output {
       stderr.write(`${line}\n`);
     },
   };
-}
-
-function plainOf(value: Json): unknown {
-  if (value instanceof Float) return value.value;
-  if (Array.isArray(value)) return value.map((item: Json) => plainOf(item));
-  if (!isJsonObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plainOf(item)]));
 }

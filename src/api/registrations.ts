@@ -1,6 +1,5 @@
-import { isJsonObject } from "../json/value.ts";
 import { part } from "./calls.ts";
-import { listIn, objectIn, requiredText } from "./fields.ts";
+import { objectIn, requiredText } from "./fields.ts";
 
 import type { Json, JsonObject } from "../json/value.ts";
 import type { Caller } from "./calls.ts";
@@ -17,18 +16,16 @@ export interface RawDeployment extends JsonObject {
 export interface RegistrationCalls {
   /** Registers a flow, or finds the one of that name. Returns its id. */
   createFlow(name: string, options?: CallOptions): Promise<string>;
-  /** Null when there is none of that name. */
-  readRawDeploymentByName(
-    flow: string,
-    deployment: string,
-    options?: CallOptions,
-  ): Promise<RawDeployment | null>;
+  /** Flows of these names: name to id. */
+  readFlowIds(names: readonly string[], options?: CallOptions): Promise<ReadonlyMap<string, string>>;
+  /** All deployments of these names, whatever their flows. */
+  readRawDeployments(names: readonly string[], options?: CallOptions): Promise<readonly RawDeployment[]>;
   /** Returns the new deployment's id. */
   createDeployment(body: JsonObject, options?: CallOptions): Promise<string>;
   updateDeployment(id: string, body: JsonObject, options?: CallOptions): Promise<void>;
-  /** Automations that belong to a resource (`prefect.deployment.ID`). Empty where the server knows no automations. */
-  readOwnedAutomations(resource: string, options?: CallOptions): Promise<readonly JsonObject[]>;
-  /** False where the server knows no automations. */
+  /** All automations. Empty where the server knows none. */
+  readAutomations(options?: CallOptions): Promise<readonly JsonObject[]>;
+  /** Those that belong to a resource (`prefect.deployment.ID`). False where the server knows no automations. */
   deleteOwnedAutomations(resource: string, options?: CallOptions): Promise<boolean>;
   createAutomation(body: JsonObject, options?: CallOptions): Promise<string>;
   countOnlineWorkers(workPool: string, options?: CallOptions): Promise<number>;
@@ -39,12 +36,20 @@ export function createRegistrationCalls(caller: Caller): RegistrationCalls {
     createFlow: (name, options) =>
       caller.read({ method: "POST", path: "/flows/", body: { name } }, decodeId, options),
 
-    readRawDeploymentByName: (flow, deployment, options) =>
-      caller.find(
-        { method: "GET", path: `/deployments/name/${part(flow)}/${part(deployment)}` },
-        decodeRawDeployment,
-        options,
-      ),
+    async readFlowIds(names, options) {
+      const flows = await allOf(names, async (any_, page) => {
+        const body = { flows: { name: { any_ } }, ...page };
+        return await caller.list({ method: "POST", path: "/flows/filter", body }, decodeNamed, options);
+      });
+      return new Map(flows.map(({ name, id }) => [name, id]));
+    },
+
+    readRawDeployments: (names, options) =>
+      allOf(names, async (any_, page) => {
+        const body = { deployments: { name: { any_ } }, ...page };
+        const request = { method: "POST", path: "/deployments/filter", body } as const;
+        return await caller.list(request, decodeRawDeployment, options);
+      }),
 
     createDeployment: (body, options) =>
       caller.read({ method: "POST", path: "/deployments/", body }, decodeId, options),
@@ -53,12 +58,11 @@ export function createRegistrationCalls(caller: Caller): RegistrationCalls {
       await caller.tell({ method: "PATCH", path: `/deployments/${part(id)}`, body }, options);
     },
 
-    readOwnedAutomations: async (resource, options) =>
-      (await caller.find(
-        { method: "GET", path: `/automations/owned-by/${part(resource)}` },
-        (body) => listIn(body, "automations").filter((item) => isJsonObject(item)),
-        options,
-      )) ?? [],
+    readAutomations: (options) =>
+      allPages(async (page) => {
+        const request = { method: "POST", path: "/automations/filter", body: page, accept: [404] } as const;
+        return await caller.list(request, (item) => objectIn(item, "automation"), options);
+      }),
 
     deleteOwnedAutomations: (resource, options) =>
       caller.tell(
@@ -72,22 +76,53 @@ export function createRegistrationCalls(caller: Caller): RegistrationCalls {
     async countOnlineWorkers(workPool, options) {
       const filter = { workers: { status: { any_: ["ONLINE"] } }, limit: 1 };
       const path = `/work_pools/${part(workPool)}/workers/filter`;
-      const workers = await caller.list(
-        { method: "POST", path, body: filter, accept: [404] },
-        (item) => item,
-        options,
-      );
-      return workers.length;
+      const request = { method: "POST", path, body: filter, accept: [404] } as const;
+      return (await caller.list(request, (item) => item, options)).length;
     },
   };
+}
+
+interface Page extends JsonObject {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+// What a server gives at most (protocol §1.5).
+const PAGE_SIZE = 200;
+
+/** Everything that a filter by name finds, some names a time. */
+async function allOf<T>(
+  names: readonly string[],
+  read: (names: readonly string[], page: Page) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  const unique = [...new Set(names)];
+  const parts: (readonly T[])[] = [];
+  for (let at = 0; at < unique.length; at += PAGE_SIZE) {
+    const some = unique.slice(at, at + PAGE_SIZE);
+    parts.push(await allPages((page) => read(some, page)));
+  }
+  return parts.flat();
+}
+
+async function allPages<T>(read: (page: Page) => Promise<readonly T[]>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for (;;) {
+    const found = await read({ limit: PAGE_SIZE, offset: all.length });
+    all.push(...found);
+    if (found.length < PAGE_SIZE) return all;
+  }
 }
 
 function decodeId(body: Json): string {
   return requiredText(objectIn(body, "object"), "id");
 }
 
+function decodeNamed(body: Json): { readonly id: string; readonly name: string } {
+  const object = objectIn(body, "object");
+  return { id: requiredText(object, "id"), name: requiredText(object, "name") };
+}
+
 function decodeRawDeployment(body: Json): RawDeployment {
   const object = objectIn(body, "deployment");
-  const [id, name, flowId] = ["id", "name", "flow_id"].map((key) => requiredText(object, key));
-  return { ...object, id: id ?? "", name: name ?? "", flow_id: flowId ?? "" };
+  return { ...object, ...decodeNamed(body), flow_id: requiredText(object, "flow_id") };
 }

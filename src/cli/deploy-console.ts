@@ -62,11 +62,10 @@ export class DeployConsole implements DeployReport {
     if (outcome.kind === "failed" && this.#total > 1) {
       this.#say(this.#colored("red", `${outcome.label} failed: ${outcome.error.message}`));
     }
-    if (outcome.kind === "created" || outcome.kind === "updated") {
+    if (isRegistered(outcome)) {
       const { flowName, name } = outcome.plan;
-      const verb = outcome.kind === "created" ? "created" : "updated";
-      const text = `Deployment '${flowName}/${name}' successfully ${verb} with id '${outcome.id}'.`;
-      this.#say(this.#colored("green", text));
+      const what = outcome.kind === "unchanged" ? "is as declared already," : `successfully ${outcome.kind}`;
+      this.#say(this.#colored("green", `Deployment '${flowName}/${name}' ${what} with id '${outcome.id}'.`));
     }
     if (this.#total > 1) this.#showProgress();
   }
@@ -110,9 +109,9 @@ export class DeployConsole implements DeployReport {
 
   async #printHints(outcomes: readonly DeployOutcome[]): Promise<void> {
     const { uiUrl, hasWorker } = this.#options;
-    const registered = outcomes.filter(({ kind }) => kind === "created" || kind === "updated");
+    const registered = outcomes.filter((outcome) => isRegistered(outcome));
     const [only] = registered;
-    if (uiUrl !== undefined && outcomes.length === 1 && only?.kind === "created") {
+    if (uiUrl !== undefined && outcomes.length === 1 && only !== undefined) {
       this.#print(`\nView Deployment in UI: ${uiUrl}/deployments/deployment/${only.id}`);
     }
     const pools = new Set<string>();
@@ -127,7 +126,7 @@ export class DeployConsole implements DeployReport {
       );
       this.#print(this.#colored("blue", `\n\t$ lighterman worker start --pool '${pool}'`));
     }
-    if (only?.plan !== undefined && registered.length === 1) {
+    if (only !== undefined && registered.length === 1) {
       const { flowName, name } = only.plan;
       this.#print("\nTo schedule a run for this deployment, use the following command:");
       this.#print(this.#colored("blue", `\n\t$ lighterman deployment run '${flowName}/${name}'\n`));
@@ -136,7 +135,7 @@ export class DeployConsole implements DeployReport {
 
   #printSummary(outcomes: readonly DeployOutcome[]): void {
     const count = (wanted: string): number => outcomes.filter(({ kind }) => kind === wanted).length;
-    const parts = (["created", "updated", "skipped", "failed"] as const)
+    const parts = (["created", "updated", "unchanged", "skipped", "failed"] as const)
       .filter((kind) => count(kind) > 0)
       .map((kind) => `${count(kind)} ${kind}`);
     const missing = this.#total - outcomes.length;
@@ -175,6 +174,10 @@ export class DeployConsole implements DeployReport {
   #colored(color: "red" | "green" | "yellow" | "blue", text: string): string {
     return this.#options.io.stderr.isTTY === true ? styleText(color, text) : text;
   }
+}
+
+function isRegistered(outcome: DeployOutcome): outcome is Extract<DeployOutcome, { readonly id: string }> {
+  return "id" in outcome;
 }
 
 function shownAsJson(outcome: DeployOutcome): JsonObject {

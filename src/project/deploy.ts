@@ -17,7 +17,7 @@ import type { FlowInfo } from "./flow-reader.ts";
 import type { DeployOverrides } from "./overrides.ts";
 import type { Steps } from "./prefect-file.ts";
 import type { Preparation, PreparationOptions, ResolvedTarget, Target } from "./preparation.ts";
-import type { RegistrationApi } from "./registration.ts";
+import type { Registered, RegistrationApi } from "./registration.ts";
 import type { ChooseDeclaration } from "./selection.ts";
 import type { VersionInfo } from "./version-info.ts";
 
@@ -61,7 +61,7 @@ export type DeployOutcome = {
   readonly plan?: DeploymentPlan;
   readonly preparation?: Preparation;
 } & (
-  | { readonly kind: "created" | "updated"; readonly plan: DeploymentPlan; readonly id: string }
+  | { readonly kind: Registered["kind"]; readonly plan: DeploymentPlan; readonly id: string }
   /** Of a dry run. */
   | {
       readonly kind: "planned";
@@ -74,7 +74,7 @@ export type DeployOutcome = {
 );
 
 // A server on SQLite refuses writes that come all at once; a few at a time keep it busy.
-const CONCURRENT_REGISTRATIONS = 4;
+const CONCURRENT_REGISTRATIONS = 2;
 
 /**
  * Deploys what is selected (prefect/cli/deploy/_core.py, in its order): references filled and everything checked that can be,
@@ -99,6 +99,11 @@ export async function deployProject(options: DeployOptions): Promise<readonly De
   });
   const prepared = await prepareAll(named, options);
   const registrar = new Registrar(options.api, options.signal);
+  registrar.expect(
+    [...prepared.values()].flatMap((preparation) =>
+      preparation instanceof Error ? [] : [{ flowName: preparation.flow.name, name: preparation.name }],
+    ),
+  );
   const versions = new VersionInfos(options);
   const limit = pLimit(CONCURRENT_REGISTRATIONS);
   const registrations: Promise<void>[] = [];
@@ -253,8 +258,7 @@ async function registerTarget(
         changes: changesTo(existing, plan),
       };
     }
-    const { id, isNew } = await registrar.register(plan);
-    return { label, plan, preparation, kind: isNew ? "created" : "updated", id };
+    return { label, plan, preparation, ...(await registrar.register(plan)) };
   } catch (thrown) {
     return { ...failed(target, thrown, options), plan };
   }

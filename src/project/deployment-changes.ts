@@ -37,8 +37,8 @@ function currentOf(field: string, existing: JsonObject): Json {
 }
 
 function isSame(field: string, from: Json, to: Json): boolean {
-  // Not kept by every server, and it changes with every commit that changes nothing else.
-  if (field === "version_info") return true;
+  // Not every server keeps all of it.
+  if (field === "version_info") return isPartOf(from, to);
   // Null means the pool's default queue.
   if (field === "work_queue_name" && to === null) return from === null || from === "default";
   if (field === "schedules") return isDeepStrictEqual(schedulesIn(from), schedulesIn(to));
@@ -64,6 +64,11 @@ function schedulesIn(value: Json): unknown {
       });
     })
     .toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
+}
+
+function isPartOf(part: Json, whole: Json): boolean {
+  if (!isJsonObject(part) || !isJsonObject(whole)) return part === null;
+  return Object.entries(part).every(([key, value]) => isEmpty(value) || isDeepStrictEqual(value, whole[key]));
 }
 
 function isEmpty(value: Json | undefined): boolean {

@@ -1,38 +1,51 @@
 import { changeBody, creationBody } from "./deployment-body.ts";
+import { changesTo } from "./deployment-changes.ts";
 import { automationBody } from "./triggers.ts";
 
 import type { RawDeployment, RegistrationCalls } from "../api/registrations.ts";
 import type { DeploymentPlan } from "./deployment-body.ts";
 
-export type RegistrationApi = Pick<
-  RegistrationCalls,
-  | "createFlow"
-  | "readRawDeploymentByName"
-  | "createDeployment"
-  | "updateDeployment"
-  | "deleteOwnedAutomations"
-  | "createAutomation"
->;
+export type RegistrationApi = Omit<RegistrationCalls, "countOnlineWorkers">;
 
 export interface Registered {
   readonly id: string;
-  readonly isNew: boolean;
+  /** `unchanged`: it stood on the server as declared, and nothing was written. */
+  readonly kind: "created" | "updated" | "unchanged";
 }
 
-/** Registers the deployments of one command; what they share is written once. */
+type Named = Pick<DeploymentPlan, "flowName" | "name">;
+
+/**
+ * Registers the deployments of one command. What is on the server is read for all of them at once: a server on SQLite answers
+ * some dozen requests a second, so each that is saved counts.
+ */
 export class Registrar {
   readonly #api: RegistrationApi;
   readonly #signal: AbortSignal;
   readonly #flows = new Map<string, Promise<string>>();
+  readonly #existing = new Map<string, Promise<RawDeployment | null>>();
+  #automations: Promise<string> | undefined;
 
   constructor(api: RegistrationApi, signal: AbortSignal) {
     this.#api = api;
     this.#signal = signal;
   }
 
+  /** Reads what is there of these deployments. Others are read when their turn comes. */
+  expect(deployments: readonly Named[]): void {
+    if (deployments.length === 0) return;
+    const reading = this.#read(deployments);
+    for (const deployment of deployments) {
+      const found = reading.then((known) => known.get(keyOf(deployment)) ?? null);
+      found.catch(() => undefined); // whoever asks for it hears of it
+      this.#existing.set(keyOf(deployment), found);
+    }
+  }
+
   /** The deployment as it is on the server; null when there is none. */
-  async find(plan: Pick<DeploymentPlan, "flowName" | "name">): Promise<RawDeployment | null> {
-    return await this.#api.readRawDeploymentByName(plan.flowName, plan.name, { signal: this.#signal });
+  async find(deployment: Named): Promise<RawDeployment | null> {
+    if (!this.#existing.has(keyOf(deployment))) this.expect([deployment]);
+    return (await this.#existing.get(keyOf(deployment))) ?? null;
   }
 
   /**
@@ -41,19 +54,23 @@ export class Registrar {
    */
   async register(plan: DeploymentPlan): Promise<Registered> {
     const existing = await this.find(plan);
-    const id = existing === null ? await this.#create(plan) : existing.id;
-    if (existing !== null) {
-      await this.#api.updateDeployment(id, changeBody(plan), { signal: this.#signal });
-      // A server without automations has none to replace, and takes none.
-      const isServed = await this.#api.deleteOwnedAutomations(`prefect.deployment.${id}`, {
-        signal: this.#signal,
-      });
-      if (!isServed) return { id, isNew: false };
+    if (existing === null) {
+      const id = await this.#create(plan);
+      await this.#createAutomations(plan, id);
+      return { id, kind: "created" };
     }
-    for (const automation of plan.automations) {
-      await this.#api.createAutomation(automationBody(automation, id), { signal: this.#signal });
-    }
-    return { id, isNew: existing === null };
+    const { id } = existing;
+    const hasAutomations = (await this.#automationTexts()).includes(id);
+    const isChanged = changesTo(existing, plan).length > 0;
+    if (isChanged) await this.#api.updateDeployment(id, changeBody(plan), { signal: this.#signal });
+    if (!hasAutomations && plan.automations.length === 0)
+      return { id, kind: isChanged ? "updated" : "unchanged" };
+    // A server without automations has none to replace, and takes none.
+    const isServed =
+      !hasAutomations ||
+      (await this.#api.deleteOwnedAutomations(`prefect.deployment.${id}`, { signal: this.#signal }));
+    if (isServed) await this.#createAutomations(plan, id);
+    return { id, kind: "updated" };
   }
 
   async #create(plan: DeploymentPlan): Promise<string> {
@@ -61,9 +78,45 @@ export class Registrar {
     return await this.#api.createDeployment(creationBody(plan, flowId), { signal: this.#signal });
   }
 
+  async #createAutomations(plan: DeploymentPlan, id: string): Promise<void> {
+    for (const automation of plan.automations) {
+      await this.#api.createAutomation(automationBody(automation, id), { signal: this.#signal });
+    }
+  }
+
   #flow(name: string): Promise<string> {
     const known = this.#flows.get(name) ?? this.#api.createFlow(name, { signal: this.#signal });
     this.#flows.set(name, known);
     return known;
   }
+
+  async #read(deployments: readonly Named[]): Promise<ReadonlyMap<string, RawDeployment>> {
+    const options = { signal: this.#signal };
+    const flowNames = deployments.map(({ flowName }) => flowName);
+    const names = deployments.map(({ name }) => name);
+    const [flows, found] = await Promise.all([
+      this.#api.readFlowIds(flowNames, options),
+      this.#api.readRawDeployments(names, options),
+    ]);
+    for (const [name, id] of flows) this.#flows.set(name, Promise.resolve(id));
+    const nameOf = new Map([...flows].map(([name, id]) => [id, name]));
+    return new Map(
+      found.flatMap((deployment): [string, RawDeployment][] => {
+        const flowName = nameOf.get(deployment.flow_id);
+        return flowName === undefined ? [] : [[keyOf({ flowName, name: deployment.name }), deployment]];
+      }),
+    );
+  }
+
+  /** Whatever automations do. One that a deployment owns runs it, so it names its id. */
+  #automationTexts(): Promise<string> {
+    this.#automations ??= this.#api
+      .readAutomations({ signal: this.#signal })
+      .then((automations) => JSON.stringify(automations.map(({ actions = null }) => actions)));
+    return this.#automations;
+  }
+}
+
+function keyOf({ flowName, name }: Named): string {
+  return `${flowName}/${name}`;
 }

@@ -14,10 +14,23 @@ interface LazyCommand {
   readonly load: () => Promise<(command: Command, context: CommandContext) => void>;
 }
 
+const DEPLOY = "Deploy:";
 const MANAGE = "Look after what the server holds:";
 const LOOK_INTO = "Look into a deployment:";
 
 const COMMANDS: readonly LazyCommand[] = [
+  {
+    heading: DEPLOY,
+    name: "deploy",
+    description: "register the deployments that prefect.yaml declares",
+    load: async () => (await import("./commands/deploy.ts")).addDeployFlags,
+  },
+  {
+    heading: DEPLOY,
+    name: "project",
+    description: "look at prefect.yaml without a server",
+    load: async () => (await import("./commands/project.ts")).addProjectCommands,
+  },
   {
     heading: MANAGE,
     name: "work-pool",

@@ -1,11 +1,10 @@
 import { Command, CommanderError } from "commander";
 
 import { WorkerError, coerceError } from "../errors.ts";
-import { addDeployCommand, deployArguments } from "./commands/deploy.ts";
-import { addProjectCommand } from "./commands/project.ts";
 import { addServerCommand } from "./commands/server-start.ts";
 import { addWorkerCommand } from "./commands/worker-start.ts";
 import { addLazyCommands } from "./lazy-commands.ts";
+import { longOptions } from "./two-letter-options.ts";
 import { version } from "./version.ts";
 
 import type { Io } from "./io.ts";
@@ -31,13 +30,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   program.commandsGroup("Serve:");
   addWorkerCommand(program, io, finish);
   addServerCommand(program, io, finish);
-  program.commandsGroup("Deploy:");
-  addDeployCommand(program, io, finish);
-  addProjectCommand(program, io, finish);
   try {
     await addLazyCommands(program, argv, { io, finish });
     const group = groupOf(program, argv);
-    if (group === undefined) await program.parseAsync(deployArguments(argv), { from: "user" });
+    if (group === undefined) await program.parseAsync(longOptions(argv), { from: "user" });
     else group.outputHelp();
     return exitCode;
   } catch (thrown) {

@@ -1,9 +1,11 @@
 import { addSettingFlags } from "../../config/flags.ts";
+import { collect } from "../api-command.ts";
+import { runDeploy } from "../deploy-session.ts";
 
 import type { Command } from "commander";
 
 import type { FlagValues } from "../../config/flags.ts";
-import type { Io } from "../io.ts";
+import type { CommandContext } from "../api-command.ts";
 
 const HELP = `
 Registers what the prefect.yaml of this directory declares, in place of \`prefect deploy\`: builds and pushes what it says, and makes
@@ -16,11 +18,6 @@ Examples:
   $ lighterman deploy --all
   $ lighterman deploy flows/etl.py:main -n etl -p my-pool --cron '0 6 * * *'
 `;
-
-const collect = (value: string, previous: readonly string[] | undefined): readonly string[] => [
-  ...(previous ?? []),
-  value,
-];
 
 export interface DeployFlags extends FlagValues {
   readonly name?: readonly string[];
@@ -51,10 +48,8 @@ export interface DeployFlags extends FlagValues {
 }
 
 /** `lighterman deploy`, with the words of \`prefect deploy\`. */
-export function addDeployCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
-  const deploy = program
-    .command("deploy")
-    .description("register the deployments that prefect.yaml declares")
+export function addDeployFlags(deploy: Command, { io, finish }: CommandContext): void {
+  deploy
     .argument("[entrypoint]", "path/to/file.py:flow_function, or package.module.flow_function")
     .option(
       "-n, --name <NAME>",
@@ -99,18 +94,6 @@ export function addDeployCommand(program: Command, io: Io, finish: (exitCode: nu
     .addHelpText("after", HELP);
   addSettingFlags(deploy, ["all", "flow"]);
   deploy.action(async (entrypoint: string | undefined, flags: DeployFlags) => {
-    // Loaded on use: a worker's start does without YAML and schemas.
-    const { runDeploy } = await import("../deploy-session.ts");
     await runDeploy(io, entrypoint, flags, finish);
   });
-}
-
-const TWO_LETTERS: Readonly<Record<string, string>> = {
-  "-cl": "--concurrency-limit",
-  "-jv": "--job-variable",
-};
-
-/** Prefect's options of two letters in their long form: no parser of today takes them. */
-export function deployArguments(argv: readonly string[]): readonly string[] {
-  return /^deploy(?:ments?)?$/.test(argv[0] ?? "") ? argv.map((word) => TWO_LETTERS[word] ?? word) : argv;
 }

@@ -1,9 +1,11 @@
 import { addSettingFlags } from "../../config/flags.ts";
+import { jsonSchema } from "../../project/schema.ts";
+import { runProjectCheck } from "../project-session.ts";
 
 import type { Command } from "commander";
 
 import type { FlagValues } from "../../config/flags.ts";
-import type { Io } from "../io.ts";
+import type { CommandContext } from "../api-command.ts";
 
 const CHECK_HELP = `
 Looks at prefect.yaml without a server: its form, schedules, triggers, time zones, entrypoint files and their functions, and
@@ -27,8 +29,7 @@ export interface ProjectCheckFlags extends FlagValues {
 }
 
 /** `lighterman project …`: what concerns prefect.yaml alone. */
-export function addProjectCommand(program: Command, io: Io, finish: (exitCode: number) => void): void {
-  const project = program.command("project").description("look at prefect.yaml");
+export function addProjectCommands(project: Command, { io, finish }: CommandContext): void {
   const check = project
     .command("check")
     .description("tell what is wrong in prefect.yaml, without a server")
@@ -37,15 +38,13 @@ export function addProjectCommand(program: Command, io: Io, finish: (exitCode: n
     .addHelpText("after", CHECK_HELP);
   addSettingFlags(check, ["log", "flow"]);
   check.action(async (flags: ProjectCheckFlags) => {
-    const { runProjectCheck } = await import("../project-session.ts");
     finish(await runProjectCheck(io, flags));
   });
   project
     .command("schema")
     .description("print the JSON Schema of prefect.yaml")
     .addHelpText("after", SCHEMA_HELP)
-    .action(async () => {
-      const { jsonSchema } = await import("../../project/schema.ts");
+    .action(() => {
       io.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
     });
 }

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from "../json/value.ts";
 
 /**
  * The object that `KEY=VALUE` words make; a value is JSON, or else text, as Prefect reads it (prefect/cli/_utilities.py:
- * load_json_key_values). What begins like an object, a list or a quoted text must be JSON. Throws a WorkerError; `what` is such as
+ * load_json_key_values). What begins like an object or has a double quote must be JSON. Throws a WorkerError; `what` is such as
  * "parameter".
  */
 export function readKeyValues(words: readonly string[], what: string): JsonObject {
@@ -26,7 +26,7 @@ function readValue(text: string, name: string): Json {
   try {
     return parseJson(text);
   } catch (thrown) {
-    if (/^\s*[[{"]/.test(text)) {
+    if (/^\s*\{|"/.test(text)) {
       throw new WorkerError("USAGE", `The value of ${name} is no JSON: ${coerceError(thrown).message}`, {
         hint: "Put the whole word into single quotes, so that the shell leaves its quotes alone.",
         cause: thrown,

@@ -4,6 +4,7 @@ import { WorkerError } from "../../../errors.ts";
 import { plainJson } from "../../../json/plain.ts";
 import { isJsonObject } from "../../../json/value.ts";
 import { closest } from "../../../project/closest.ts";
+import { referencesIn } from "../../../server/blocks/checksum.ts";
 
 import type { ErrorObject } from "ajv";
 
@@ -70,8 +71,11 @@ async function check(slug: string, fields: JsonObject, data: JsonObject): Promis
     validateFormats: false,
     allErrors: true,
   });
+  // A server leaves definitions out that say nothing, such as that of any JSON.
+  const used = referencesIn(fields).map((reference) => [reference.replace("#/definitions/", ""), {}]);
   const validate = ajv.compile({
     ...fields,
+    definitions: { ...(Object.fromEntries(used) as JsonObject), ...mapOf(fields, "definitions") },
     properties: Object.fromEntries(
       Object.entries(mapOf(fields, "properties")).map(([key, schema]) => [
         key,

@@ -65,10 +65,11 @@ function scheduleOf(flags: CreateFlags): JsonObject {
   if (cron !== undefined) return { cron, day_or: flags.day_or !== false, ...zone };
   if (interval === undefined) return { ...ruleOf(rrule ?? ""), ...zone };
   if (!(Number(interval) > 0)) throw new WorkerError("USAGE", "--interval must be a number of seconds");
+  // As Prefect's client fills them in.
   return {
     interval: Number(interval),
-    ...(anchorDate === undefined ? {} : { anchor_date: anchorDate }),
-    ...zone,
+    anchor_date: anchorDate ?? new Date().toISOString(),
+    timezone: timezone ?? "UTC",
   };
 }
 

@@ -32,7 +32,7 @@ describe("work-pool", () => {
     onTestFinished(() => rm(directory, { recursive: true, force: true }));
     await writeFile(
       join(directory, "t.yaml"),
-      "job_configuration: {command: '{{ command }}'}\nvariables: {}\n",
+      "job_configuration: {command: '{{ command }}'}\nvariables: {properties: {command: {}}}\n",
     );
     const made = await run("work-pool create ours -t docker --base-job-template t.yaml", { cwd: directory });
     expect(made.code, made.stderr).toBe(0);

@@ -13,7 +13,12 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /app/package.json /app/LICENSE /opt/lighterman/
 COPY --from=build /app/dist /opt/lighterman/dist
+# What is not in the bundle: SQLite with its binary, and scripts for Python.
+COPY --from=build /app/node_modules/@photostructure/sqlite /opt/lighterman/node_modules/@photostructure/sqlite
+COPY --from=build /app/node_modules/node-gyp-build /opt/lighterman/node_modules/node-gyp-build
 COPY --from=build /app/src/steps/*.py /opt/lighterman/src/steps/
+COPY --from=build /app/src/project/*.py /opt/lighterman/src/project/
+COPY --from=build /app/src/cli/demo/project /opt/lighterman/src/cli/demo/project
 RUN ln -s /opt/lighterman/dist/lighterman.js /usr/local/bin/lighterman \
  && ln -s /opt/lighterman/dist/worker.js /usr/local/bin/worker \
  && useradd --create-home --uid 10001 lighterman

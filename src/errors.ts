@@ -35,6 +35,11 @@ const ERROR_CODES = {
   },
   REFUSED: { retryable: false, exitCode: 1, doc: "the server's rules forbid what was asked for" },
   TIMED_OUT: { retryable: false, exitCode: 1, doc: "what was waited for did not come in time" },
+  MACHINE_UNFIT: {
+    retryable: false,
+    exitCode: 1,
+    doc: "a program that a command needs is missing on this machine, or too old",
+  },
   USAGE: { retryable: false, exitCode: 2, doc: "the command line is wrong" },
 } as const;
 

@@ -46,6 +46,17 @@ export function localApiUrl({ server }: Pick<Config, "server">): string {
   return `http://${isIP(host) === 6 ? `[${host}]` : host}:${server.port}/api`;
 }
 
+/** The environment in which a proxy, should there be one, is not asked for addresses of this machine. */
+export function reachDirectly(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  const isProxied = Object.keys(env).some((name) => /^(?:https?|all)_proxy$/i.test(name));
+  if (!isProxied) return env;
+  const exceptions = [env["no_proxy"] ?? env["NO_PROXY"] ?? "", "127.0.0.1", "localhost"];
+  const list = exceptions.filter((item) => item !== "").join(",");
+  return { ...env, no_proxy: list, NO_PROXY: list };
+}
+
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

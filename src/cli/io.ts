@@ -27,7 +27,7 @@ export interface InputStream extends AsyncIterable<string | Uint8Array> {
   readonly isTTY?: boolean;
 }
 
-interface OutputStream {
+export interface OutputStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   /** Width of the terminal. */

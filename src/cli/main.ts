@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { WorkerError, coerceError } from "../errors.ts";
+import { addDemoCommand } from "./commands/demo.ts";
 import { addServerCommand } from "./commands/server-start.ts";
 import { addWorkerCommand } from "./commands/worker-start.ts";
 import { addLazyCommands } from "./lazy-commands.ts";
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     exitCode = code;
   };
   program.commandsGroup("Serve:");
+  addDemoCommand(program, io, finish);
   addWorkerCommand(program, io, finish);
   addServerCommand(program, io, finish);
   try {

@@ -109,7 +109,11 @@ function hintFor(output: string, python: string): string {
   if (/Permission denied|Read-only file system/.test(output)) {
     return `The environment of ${python} cannot be written by the worker's user.`;
   }
-  if (/NewConnectionError|ConnectTimeout|Temporary failure in name resolution|dns error/.test(output)) {
+  if (
+    /NewConnectionError|ConnectTimeout|Temporary failure in name resolution|dns error|client error \(Connect\)/.test(
+      output,
+    )
+  ) {
     return "The package index cannot be reached from the worker's machine: check network, proxy and PIP_INDEX_URL.";
   }
   if (/No matching distribution|No solution found/.test(output)) {

@@ -13,14 +13,20 @@ export interface PythonPackage {
   readonly module: string;
   readonly version: string;
   readonly source: string;
+  /** Sources of modules within, by name: the package is a directory then. */
+  readonly modules?: Readonly<Record<string, string>>;
 }
 
 /** Writes a wheel that pip installs without a build and without a network. */
 export async function writeWheel(directory: string, spec: PythonPackage): Promise<string> {
   const info = `${spec.module}-${spec.version}.dist-info`;
   const wheel = join(directory, `${spec.module}-${spec.version}-py3-none-any.whl`);
+  const top = spec.modules === undefined ? `${spec.module}.py` : spec.module;
   const files: Readonly<Record<string, string>> = {
-    [`${spec.module}.py`]: spec.source,
+    [spec.modules === undefined ? top : `${top}/__init__.py`]: spec.source,
+    ...Object.fromEntries(
+      Object.entries(spec.modules ?? {}).map(([name, source]) => [`${top}/${name}.py`, source]),
+    ),
     [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${spec.module.replaceAll("_", "-")}\nVersion: ${spec.version}\n`,
     [`${info}/WHEEL`]: "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
   };
@@ -33,7 +39,7 @@ export async function writeWheel(directory: string, spec: PythonPackage): Promis
     }
     await writeFile(join(tree, info, "RECORD"), names.map((name) => `${name},,\n`).join(""));
     await mkdir(directory, { recursive: true });
-    await run("python3", ["-m", "zipfile", "-c", wheel, `${spec.module}.py`, info], { cwd: tree });
+    await run("python3", ["-m", "zipfile", "-c", wheel, top, info], { cwd: tree });
   } finally {
     await rm(tree, { recursive: true, force: true });
   }

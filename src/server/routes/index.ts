@@ -4,7 +4,6 @@ import { addAdminRoutes } from "./admin.ts";
 import { addArtifactRoutes } from "./artifacts.ts";
 import { addAutomationRoutes } from "./automations.ts";
 import { addBlockRoutes } from "./blocks.ts";
-import { addConcurrencyLimitRoutes } from "./concurrency-limits.ts";
 import { addConcurrencyLimitV2Routes } from "./concurrency-limits-v2.ts";
 import { addDeploymentRoutes } from "./deployments.ts";
 import { addEventRoutes } from "./events.ts";
@@ -32,7 +31,6 @@ export const ROUTES: readonly Routes[] = [
   addBlockRoutes,
   addArtifactRoutes,
   addEventRoutes,
-  addConcurrencyLimitRoutes,
   addConcurrencyLimitV2Routes,
 ];
 

@@ -20,8 +20,7 @@ export const lateRuns: Service = {
     if (late.length === 0) return undefined;
     await database.write((tx) => {
       for (const { id, next_scheduled_start_time: scheduled_time } of late) {
-        const late = stateOf("SCHEDULED", { name: "Late", details: { scheduled_time } });
-        setFlowRunState(context, tx, id, late, { policy: "late" });
+        setFlowRunState(context, tx, id, stateOf("SCHEDULED", { name: "Late", details: { scheduled_time } }));
       }
     });
     return late.length === BATCH ? 0 : undefined;

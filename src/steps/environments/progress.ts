@@ -19,6 +19,8 @@ export class InstallProgress {
       this.#doing = `${text.startsWith("D") ? "downloading" : "taking"} ${packageOf(file)} (${size ?? ""})`;
       return;
     }
+    if (text.startsWith("WARNING: Retrying "))
+      this.#doing = "asking the package index again, which does not answer";
     const building = /^\s*Building wheels? for (?:collected packages: )?([\w.-]+)/.exec(text)?.[1];
     if (building !== undefined) this.#doing = `compiling ${building}`;
     const installing = /^Installing collected packages: (.+)$/.exec(text)?.[1]?.split(", ");

@@ -39,14 +39,7 @@ export function addApiAction<Flags extends object>(
   { io, finish }: CommandContext,
   act: (call: ApiCall<Flags>, ...words: string[]) => Promise<number | void>,
 ): Command {
-  command
-    .optionsGroup("Output and settings:")
-    .option("--json", "print the API's own JSON, and nothing else")
-    .addOption(
-      new Option("-o, --output <FORMAT>", "the same, in Prefect's words")
-        .choices(["json"])
-        .argParser((text: string) => text.toLowerCase()),
-    );
+  addOutputFlags(command);
   addSettingFlags(command, ["all"]);
   return command.action(async () => {
     const flags = command.opts<Flags & OutputFlags & FlagValues>();
@@ -59,6 +52,18 @@ export function addApiAction<Flags extends object>(
       await session.close();
     }
   });
+}
+
+/** Declares `--json`, and begins the part of the help in which the settings stand, too. */
+export function addOutputFlags(command: Command): void {
+  command
+    .optionsGroup("Output and settings:")
+    .option("--json", "print JSON (the API's own, where it comes from there), and nothing else")
+    .addOption(
+      new Option("-o, --output <FORMAT>", "the same, in Prefect's words")
+        .choices(["json"])
+        .argParser((text: string) => text.toLowerCase()),
+    );
 }
 
 /** Collects the values of an option that may come several times. */

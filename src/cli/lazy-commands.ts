@@ -16,6 +16,7 @@ interface LazyCommand {
 
 const DEPLOY = "Deploy:";
 const MANAGE = "Look after what the server holds:";
+const SET_UP = "Set up:";
 const LOOK_INTO = "Look into a deployment:";
 
 const COMMANDS: readonly LazyCommand[] = [
@@ -78,6 +79,12 @@ const COMMANDS: readonly LazyCommand[] = [
     alias: "blocks",
     description: "make and look after blocks and their types",
     load: async () => (await import("./commands/block/block.ts")).addBlockCommands,
+  },
+  {
+    heading: SET_UP,
+    name: "config",
+    description: "show the settings and where they come from",
+    load: async () => (await import("./commands/config.ts")).addConfigCommands,
   },
   {
     heading: LOOK_INTO,

@@ -20,6 +20,7 @@ import type { Config } from "./config.ts";
 import type { EnvironmentVariables } from "./environment.ts";
 import type { FlagValues } from "./flags.ts";
 import type { Layer } from "./layer.ts";
+import type { EffectiveSetting } from "./resolve.ts";
 import type { SettingKey } from "./settings.ts";
 
 export interface LoadConfigOptions {
@@ -41,6 +42,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** Where each setting that is not left at its default came from, by key. */
   readonly sources: Readonly<Partial<Record<SettingKey, string>>>;
+  /** Every setting as it was written, or its default. */
+  readonly settings: readonly EffectiveSetting[];
   /** For the log: unknown keys, old names. */
   readonly warnings: readonly string[];
   /** Every explicitly set Prefect setting as a variable for flow runs, secrets included (protocol §3.4). */
@@ -72,6 +75,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   return {
     config,
     sources: resolved.sources,
+    settings: resolved.settings,
     warnings: [...warnings, ...resolved.warnings],
     prefectSettings: collectPrefectSettings(layers, homeDir),
   };

@@ -6,10 +6,20 @@ import type { ConfigIssue } from "./issues.ts";
 import type { Entry, Layer } from "./layer.ts";
 import type { SettingEntry, SettingKey, SettingValues } from "./settings.ts";
 
+/** A setting as somebody wrote it, or as its default reads. */
+export interface EffectiveSetting extends SettingEntry {
+  /** Undefined where there is no value, or the default is computed (`setting.defaultDoc` tells how). */
+  readonly raw: unknown;
+  /** Where it came from; undefined for the default. */
+  readonly source: string | undefined;
+}
+
 export interface ResolvedSettings {
   /** Undefined when there are issues. */
   readonly values: SettingValues | undefined;
   readonly sources: Readonly<Partial<Record<SettingKey, string>>>;
+  /** All of them, in the order of the documents. */
+  readonly settings: readonly EffectiveSetting[];
   readonly issues: readonly ConfigIssue[];
   readonly warnings: readonly string[];
 }
@@ -29,6 +39,7 @@ export function resolveSettings(
   const sources: Partial<Record<SettingKey, string>> = {};
   const issues: ConfigIssue[] = [];
   const warnings: string[] = [];
+  const settings: EffectiveSetting[] = [];
   for (const entry of SETTING_ENTRIES) {
     const { key, name, setting } = entry;
     const found = findEntry(layers, [name, ...setting.deprecatedNames]);
@@ -41,6 +52,7 @@ export function resolveSettings(
       baseDir: "/",
     };
     if (found !== undefined) sources[key] = source;
+    settings.push({ ...entry, raw, source: found === undefined ? undefined : source });
     const parsed = raw === undefined ? { value: undefined } : setting.type.parse(raw, { baseDir, homeDir });
     if (parsed === undefined) {
       issues.push({ key, source, found: showValue(raw, setting.secret), expected: setting.type.expected });
@@ -49,7 +61,13 @@ export function resolveSettings(
   }
   issues.push(...findContradictions(values, sources));
   // Every key was given a value of its own type above, or there is an issue.
-  return { values: issues.length > 0 ? undefined : (values as SettingValues), sources, issues, warnings };
+  return {
+    values: issues.length > 0 ? undefined : (values as SettingValues),
+    sources,
+    settings,
+    issues,
+    warnings,
+  };
 }
 
 function findEntry(

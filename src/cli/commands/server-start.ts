@@ -7,6 +7,7 @@ import type { Command } from "commander";
 
 import type { FlagValues } from "../../config/flags.ts";
 import type { Io } from "../io.ts";
+import type { StatusFlags } from "../server-status.ts";
 
 const HELP = `
 Serves the Prefect API from this one process, with its data in one SQLite file: for development, edge boxes, tests and single
@@ -49,5 +50,22 @@ export function addServerCommand(program: Command, io: Io, finish: (exitCode: nu
     await running.close();
     unlisten();
     finish(0);
+  });
+  addStatusCommand(server, io, finish);
+}
+
+/** `lighterman server status`, as `prefect server status`. */
+function addStatusCommand(server: Command, io: Io, finish: (exitCode: number) => void): void {
+  const status = server
+    .command("status")
+    .description("tell whether the configured server, or the one on this machine, is available")
+    .option("--wait", "wait until it is")
+    .option("-t, --timeout <SECONDS>", "wait no longer than this (default: 0, for ever)", Number)
+    .option("--json", "print JSON, and nothing else")
+    .option("-o, --output <FORMAT>", "the same, in Prefect's words");
+  addSettingFlags(status, ["all", "server"]);
+  status.action(async (flags: StatusFlags) => {
+    const { tellServerStatus } = await import("../server-status.ts");
+    finish(await tellServerStatus(io, flags));
   });
 }

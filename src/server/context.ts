@@ -2,6 +2,7 @@ import type { Clock } from "../lifecycle/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Channel } from "./events/channel.ts";
 import type { ServerEvent } from "./events/event.ts";
+import type { SchemaTools } from "./schema-tools/tools.ts";
 import type { SecretBox } from "./store/secret-box.ts";
 import type { Database } from "./store/database.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -31,4 +32,6 @@ export interface ServerContext {
   readonly events: Channel<ServerEvent>;
   /** Every log line, once it is committed. */
   readonly logs: Channel<StoredLog>;
+  /** Checks parameters and job variables. */
+  readonly schemaTools: () => Promise<SchemaTools>;
 }

@@ -8,6 +8,7 @@ import { Channel } from "./events/channel.ts";
 import { createApp } from "./http/app.ts";
 import { attachWebSockets } from "./http/web-sockets.ts";
 import { ROUTES, SOCKETS } from "./routes/index.ts";
+import { lazySchemaTools } from "./schema-tools/tools.ts";
 import { createServices } from "./services/index.ts";
 import { DEFAULT_SERVER_SETTINGS } from "./settings.ts";
 import { Database } from "./store/database.ts";
@@ -56,6 +57,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       secretBox: await SecretBox.open(join(settings.dataDirectory, "secret.key")),
       events: new Channel<ServerEvent>(),
       logs: new Channel<StoredLog>(),
+      schemaTools: lazySchemaTools(),
     };
     const app = createApp(context, ROUTES);
     const sockets = attachWebSockets(app.server, context, SOCKETS);

@@ -31,6 +31,7 @@ export interface ServerSettings {
   readonly retention: { readonly loopSeconds: number; readonly eventsSeconds: number };
   readonly deploymentConcurrencySlotWaitSeconds: number;
   readonly initialDeploymentLeaseDurationSeconds: number;
+  readonly tagConcurrencySlotWaitSeconds: number;
 }
 
 export const DEFAULT_SERVER_SETTINGS: Omit<ServerSettings, "dataDirectory"> = {
@@ -59,4 +60,5 @@ export const DEFAULT_SERVER_SETTINGS: Omit<ServerSettings, "dataDirectory"> = {
   retention: { loopSeconds: 3600, eventsSeconds: 7 * 86_400 },
   deploymentConcurrencySlotWaitSeconds: 30,
   initialDeploymentLeaseDurationSeconds: 300,
+  tagConcurrencySlotWaitSeconds: 10,
 };

@@ -131,6 +131,15 @@ export function documentReply(context: ServerContext, row: BlockDocumentRow, inc
   };
 }
 
+/** What a document holds, secrets masked; undefined when there is none. */
+export function documentData(context: ServerContext, id: string): JsonObject | undefined {
+  const row = context.database.get<BlockDocumentRow>(
+    "SELECT * FROM block_document WHERE id = ?",
+    id.toLowerCase(),
+  );
+  return row === undefined ? undefined : assemble(context, row, false, 0).data;
+}
+
 function assemble(
   context: ServerContext,
   row: BlockDocumentRow,

@@ -3,44 +3,9 @@ import { randomUUID } from "node:crypto";
 import { addSeconds, timestampOf } from "../store/timestamp.ts";
 
 import type { ServerContext } from "../context.ts";
-import type { Transaction } from "../store/database.ts";
-import type { Slot } from "../runs/rules.ts";
+import type { Reader, Transaction } from "../store/database.ts";
 
-interface DeploymentLimit {
-  readonly id: string;
-  readonly limit: number;
-  readonly active: number;
-  readonly concurrency_options: string | null;
-}
-
-/** Takes a slot of a deployment's limit, under a lease (prefect: SecureFlowConcurrencySlots). */
-export function takeDeploymentSlot(
-  context: ServerContext,
-  tx: Transaction,
-  deploymentId: string | null,
-): Slot {
-  if (deploymentId === null) return { kind: "none" };
-  const limit = tx.get<DeploymentLimit>(
-    `SELECT l.id, l."limit", l.active, d.concurrency_options FROM deployment d JOIN concurrency_limit_v2 l ON l.id = d.concurrency_limit_id WHERE d.id = ?`,
-    deploymentId,
-  );
-  if (limit === undefined || limit.active === 0) return { kind: "none" };
-  if (limit.limit === 0) return { kind: "closed" };
-  const options = JSON.parse(limit.concurrency_options ?? "{}") as {
-    collision_strategy?: string;
-    grace_period_seconds?: number | null;
-  };
-  const { settings } = context;
-  if (!takeSlots(tx, limit.id, 1)) {
-    return {
-      kind: "full",
-      strategy: options.collision_strategy === "CANCEL_NEW" ? "CANCEL_NEW" : "ENQUEUE",
-      waitSeconds: settings.deploymentConcurrencySlotWaitSeconds,
-    };
-  }
-  const seconds = options.grace_period_seconds ?? settings.initialDeploymentLeaseDurationSeconds;
-  return { kind: "lease", leaseId: createLease(context, tx, [limit.id], 1, seconds) };
-}
+const NEVER = "9999-12-31T00:00:00.000000Z";
 
 /** Takes slots of one limit; false when there are not enough. */
 export function takeSlots(tx: Transaction, limitId: string, slots: number): boolean {
@@ -62,12 +27,26 @@ export function returnSlots(tx: Transaction, limitId: string, slots: number): vo
   );
 }
 
-/** Returns the lease's id; whoever holds it renews it, or its slots are given back when it expires. */
+/** Who has a lease: a run of a flow or a task. */
+export interface LeaseHolder {
+  readonly type: string;
+  readonly id: string;
+}
+
+interface NewLease {
+  readonly limitIds: readonly string[];
+  readonly slots: number;
+  readonly holder?: LeaseHolder | null;
+}
+
+/**
+ * Returns the lease's id; whoever holds it renews it, or its slots are given back when it expires. `Infinity` seconds: it lives
+ * until it is released.
+ */
 export function createLease(
   context: ServerContext,
   tx: Transaction,
-  limitIds: readonly string[],
-  slots: number,
+  { limitIds, slots, holder }: NewLease,
   seconds: number,
 ): string {
   const id = randomUUID();
@@ -76,11 +55,38 @@ export function createLease(
     "INSERT INTO concurrency_lease (id, created, expiration, resource_ids, metadata) VALUES (?,?,?,?,?)",
     id,
     now,
-    addSeconds(now, seconds),
+    seconds === Infinity ? NEVER : addSeconds(now, seconds),
     JSON.stringify(limitIds),
-    JSON.stringify({ slots }),
+    JSON.stringify({ slots, holder: holder ?? null }),
   );
   return id;
+}
+
+/** The leases of a limit whose holders are known, the oldest first. */
+export function holdersOf(reader: Reader, limitId: string): (LeaseHolder & { readonly leaseId: string })[] {
+  return reader
+    .all<{ id: string; metadata: string }>(
+      "SELECT id, metadata FROM concurrency_lease WHERE EXISTS (SELECT 1 FROM json_each(resource_ids) WHERE value = ?) ORDER BY created, rowid",
+      limitId,
+    )
+    .flatMap(({ id: leaseId, metadata }) => {
+      const { holder } = JSON.parse(metadata) as { holder?: LeaseHolder | null };
+      return holder === undefined || holder === null ? [] : [{ ...holder, leaseId }];
+    });
+}
+
+/** Ends all leases of a limit, and gives back the slots that they have of others. */
+export function releaseLeasesOf(tx: Transaction, limitId: string): void {
+  const leases = tx.all<{ id: string }>(
+    "SELECT id FROM concurrency_lease WHERE EXISTS (SELECT 1 FROM json_each(resource_ids) WHERE value = ?)",
+    limitId,
+  );
+  for (const { id } of leases) releaseLease(tx, id);
+}
+
+/** Lets a lease live until it is released. */
+export function holdLease(tx: Transaction, leaseId: string): void {
+  tx.run("UPDATE concurrency_lease SET expiration = ? WHERE id = ?", NEVER, leaseId);
 }
 
 /** Gives the slots of a lease back; false when there is no such lease (any more). */

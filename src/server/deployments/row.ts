@@ -95,8 +95,6 @@ function replyOf(reader: Reader, row: JoinedRow): Reply {
     updated: row.updated,
     name: row.name,
     version: row.version,
-    version_id: row.version_id,
-    version_info: jsonText(row.version_info),
     description: row.description,
     flow_id: row.flow_id,
     paused: row.paused === 1,

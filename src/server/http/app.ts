@@ -2,7 +2,7 @@ import fastify from "fastify";
 
 import { coerceError } from "../../errors.ts";
 import { parseJson } from "../../json/parse.ts";
-import { ClosedError } from "../store/database.ts";
+import { ClosedError, isConflict } from "../store/database.ts";
 import { isAuthorized } from "./auth.ts";
 import { ApiError, InvalidValueError, invalidRequest } from "./errors.ts";
 import { serializeReply } from "./reply.ts";
@@ -71,6 +71,7 @@ function answerFor(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (thrown instanceof InvalidValueError) return invalidRequest(["body"], thrown.message, thrown.input);
   if (thrown instanceof ClosedError) return new ApiError(503, { exception_message: "Service Unavailable" });
+  if (isConflict(thrown)) return new ApiError(409, `Data integrity conflict: ${coerceError(thrown).message}`);
   const status =
     typeof thrown === "object" && thrown !== null && "statusCode" in thrown ? Number(thrown.statusCode) : 500;
   if (status >= 400 && status < 500) return new ApiError(status, coerceError(thrown).message);

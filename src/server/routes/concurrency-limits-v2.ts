@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import { parseUuid, integerOf, objectBody, textOf, textsOf } from "../http/body.ts";
+import { integerOf, objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
 import { createLease, releaseLease, renewLease, returnSlots, takeSlots } from "../concurrency/leases.ts";
 import { limitReply } from "../concurrency/limits.ts";
@@ -10,6 +10,7 @@ import { addSeconds, epochMsOf, timestampOf } from "../store/timestamp.ts";
 import type { FastifyInstance } from "fastify";
 
 import type { JsonObject } from "../../json/value.ts";
+import type { LeaseHolder } from "../concurrency/leases.ts";
 import type { LimitRow } from "../concurrency/limits.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reader, Transaction } from "../store/database.ts";
@@ -113,15 +114,8 @@ export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: Serve
         return { full: limit };
       }
       const seconds = Number(body["lease_duration"] ?? DEFAULT_LEASE_SECONDS);
-      const leaseId = withLease
-        ? createLease(
-            context,
-            tx,
-            taken.map(({ id }) => id),
-            slots,
-            seconds,
-          )
-        : null;
+      const lease = { limitIds: taken.map(({ id }) => id), slots, holder: holderOf(body) };
+      const leaseId = withLease ? createLease(context, tx, lease, seconds) : null;
       return { leaseId, limits: taken };
     });
     if (!("full" in outcome)) return outcome;
@@ -177,6 +171,19 @@ class LockedError extends ApiError {
   constructor(seconds: number) {
     super(423, { detail: "Concurrency limit reached" }, { "retry-after": String(seconds) });
   }
+}
+
+const HOLDERS = ["flow_run", "task_run", "deployment"];
+
+function holderOf(body: JsonObject): LeaseHolder | null {
+  const holder = objectOf(body, "holder");
+  if (holder === undefined) return null;
+  const { type } = holder;
+  if (typeof type !== "string" || !HOLDERS.includes(type)) {
+    const message = "Input should be 'flow_run', 'task_run' or 'deployment'";
+    throw invalidRequest(["body", "holder", "type"], message, type ?? null);
+  }
+  return { type, id: parseUuid(holder["id"], ["body", "holder", "id"]) };
 }
 
 function findLimit(reader: Reader, key: string): LimitRow {

@@ -1,20 +1,30 @@
 import { countRows } from "../filters/conditions.ts";
-import { clauseOf, compileFilters } from "../filters/index.ts";
-import { integerOf, objectBody, objectOf, parseUuid } from "../http/body.ts";
+import { clauseOf, compileFilters, pageOf } from "../filters/index.ts";
+import { integerOf, objectBody, parseUuid, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
+import { pollDeployments } from "../deployments/poll.ts";
 import { findDeployment, schedulesOf, selectDeployments } from "../deployments/row.ts";
-import { runDeployment } from "../deployments/run.ts";
-import { addSchedule, changeDeployment, dropScheduledRuns, upsertDeployment } from "../deployments/write.ts";
+import { runDeployment, runDeploymentOften } from "../deployments/run.ts";
+import { addSchedule, changeScheduleBy } from "../deployments/schedules.ts";
+import {
+  changeDeployment,
+  deleteDeployment,
+  dropScheduledRuns,
+  pauseDeployment,
+  upsertDeployment,
+} from "../deployments/write.ts";
 import { flowRunReply } from "../runs/row.ts";
-import { timestampOf } from "../store/timestamp.ts";
-import { stringifyJson } from "../../json/stringify.ts";
+import { parseTimestamp, timestampOf } from "../store/timestamp.ts";
 
 import type { FastifyInstance } from "fastify";
 
 import type { Json } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "../http/reply.ts";
+import type { Reader, Transaction } from "../store/database.ts";
+
+const MAX_DELETED_AT_ONCE = 50;
 
 interface IdParams {
   readonly id: string;
@@ -35,7 +45,10 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
   }
 
   app.post("/deployments", async ({ body }, reply) => {
-    const { id, isNew } = await database.write((tx) => upsertDeployment(context, tx, objectBody(body)));
+    const tools = await context.schemaTools();
+    const { id, isNew } = await database.write((tx) =>
+      upsertDeployment(context, tx, tools, objectBody(body)),
+    );
     return reply.status(isNew ? 201 : 200).send(getDeployment(id));
   });
 
@@ -52,20 +65,38 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
   });
 
   app.patch<{ Params: IdParams }>("/deployments/:id", async ({ params, body }, reply) => {
-    await database.write((tx) => changeDeployment(context, tx, parseUuid(params.id), objectBody(body)));
+    const tools = await context.schemaTools();
+    await database.write((tx) =>
+      changeDeployment(context, tx, tools, parseUuid(params.id), objectBody(body)),
+    );
     return reply.status(204).send();
   });
 
   app.delete<{ Params: IdParams }>("/deployments/:id", async ({ params }, reply) => {
-    await database.write((tx) => {
-      const deployment = findDeployment(tx, parseUuid(params.id));
-      if (deployment === undefined) throw notFound("Deployment");
-      dropScheduledRuns(tx, deployment.id);
-      tx.run("DELETE FROM deployment WHERE id = ?", deployment.id);
-      if (deployment.concurrency_limit_id !== null)
-        tx.run("DELETE FROM concurrency_limit_v2 WHERE id = ?", deployment.concurrency_limit_id);
-    });
+    const id = parseUuid(params.id);
+    const gone = await database.write((tx) => deleteDeployment(context, tx, id));
+    if (!gone) throw notFound("Deployment");
     return reply.status(204).send();
+  });
+
+  app.post("/deployments/bulk_delete", async ({ body }) => {
+    const given = objectBody(body);
+    const limit = integerOf(given, "limit") ?? MAX_DELETED_AT_ONCE;
+    if (limit < 1 || limit > MAX_DELETED_AT_ONCE) {
+      const message = `Input should be from 1 to ${MAX_DELETED_AT_ONCE}`;
+      throw invalidRequest(["body", "limit"], message, limit);
+    }
+    const { deployments } = given;
+    const { sql, values } = clauseOf("deployments", {
+      limit,
+      ...(deployments === undefined ? {} : { deployments }),
+    });
+    const deleted = await database.write((tx) => {
+      const ids = tx.all<{ id: string }>(`SELECT deployment.id FROM deployment ${sql}`, ...values);
+      for (const { id } of ids) deleteDeployment(context, tx, id);
+      return ids.map(({ id }) => id);
+    });
+    return { deleted };
   });
 
   app.post("/deployments/filter", ({ body }) => {
@@ -93,24 +124,44 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
     };
   });
 
+  app.post("/deployments/get_scheduled_flow_runs", ({ body }) => {
+    const given = objectBody(body);
+    const before = textOf(given, "scheduled_before");
+    const ids = textsOf(given, "deployment_ids");
+    if (ids === undefined) throw invalidRequest(["body", "deployment_ids"], "Field required");
+    return pollDeployments(context, {
+      deploymentIds: ids.map((id) => parseUuid(id, ["body", "deployment_ids"])),
+      scheduledBefore: before === undefined ? undefined : parseTimestamp(before),
+      limit: pageOf(given).limit,
+    });
+  });
+
   app.post<{ Params: IdParams }>("/deployments/:id/create_flow_run", async ({ params, body }, reply) => {
+    const tools = await context.schemaTools();
     const { id, isNew } = await database.write((tx) =>
-      runDeployment(context, tx, parseUuid(params.id), objectBody(body)),
+      runDeployment(context, tx, tools, parseUuid(params.id), objectBody(body)),
     );
     const run = flowRunReply(database, id, clock.now());
     if (run === undefined) throw notFound("Flow run");
     return reply.status(isNew ? 201 : 200).send(run);
   });
 
-  for (const [action, paused] of [
+  app.post<{ Params: IdParams }>("/deployments/:id/create_flow_run/bulk", async ({ params, body }) => {
+    if (!Array.isArray(body)) throw invalidRequest(["body"], "Input should be a valid list");
+    const bodies = (body as readonly Json[]).map((run) => objectBody(run));
+    const tools = await context.schemaTools();
+    const results = await database.write((tx) =>
+      runDeploymentOften(context, tx, tools, parseUuid(params.id), bodies),
+    );
+    return { results };
+  });
+
+  for (const [action, isPaused] of [
     ["pause_deployment", true],
     ["resume_deployment", false],
   ] as const) {
     app.post<{ Params: IdParams }>(`/deployments/:id/${action}`, async ({ params }) => {
-      await database.write((tx) => {
-        const id = parseUuid(params.id);
-        changeDeployment(context, tx, id, { paused });
-      });
+      await database.write((tx) => pauseDeployment(context, tx, parseUuid(params.id), isPaused));
       return jsonValue(null);
     });
   }
@@ -119,11 +170,11 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
 }
 
 function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
-  const { database, clock } = context;
+  const { database } = context;
 
   app.get<{ Params: IdParams }>("/deployments/:id/schedules", ({ params }) => {
     const id = parseUuid(params.id);
-    if (findDeployment(database, id) === undefined) throw notFound("Deployment");
+    requireDeployment(database, id);
     return schedulesOf(database, id);
   });
 
@@ -131,9 +182,11 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
     const id = parseUuid(params.id);
     if (!Array.isArray(body)) throw invalidRequest(["body"], "Input should be a valid list");
     const added = await database.write((tx) => {
-      if (findDeployment(tx, id) === undefined) throw notFound("Deployment");
+      requireDeployment(tx, id);
       return new Set(
-        (body as readonly Json[]).map((schedule) => addSchedule(context, tx, id, objectBody(schedule))),
+        (body as readonly Json[]).map((schedule, index) =>
+          addSchedule(context, tx, id, schedule, ["body", index]),
+        ),
       );
     });
     return reply
@@ -144,26 +197,7 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
   app.patch<{ Params: ScheduleParams }>(
     "/deployments/:id/schedules/:schedule",
     async ({ params, body }, reply) => {
-      const change = objectBody(body);
-      const when = objectOf(change, "schedule");
-      const parameters = objectOf(change, "parameters");
-      const now = timestampOf(clock.now());
-      const changed = await database.write((tx) => {
-        const id = parseUuid(params.id);
-        dropScheduledRuns(tx, id);
-        tx.run("UPDATE deployment SET updated = ? WHERE id = ?", now, id);
-        return tx.run(
-          `UPDATE deployment_schedule SET updated = ?, active = coalesce(?, active), schedule = coalesce(?, schedule), parameters = coalesce(?, parameters)
-           WHERE id = ? AND deployment_id = ?`,
-          now,
-          typeof change["active"] === "boolean" ? Number(change["active"]) : null,
-          when === undefined ? null : stringifyJson(when),
-          parameters === undefined ? null : stringifyJson(parameters),
-          parseUuid(params.schedule),
-          id,
-        );
-      });
-      if (changed === 0) throw new ApiError(404, "Schedule not found.");
+      await changeOne(params, "coming", (tx, ids) => changeScheduleBy(context, tx, ids, objectBody(body)));
       return reply.status(204).send();
     },
   );
@@ -171,19 +205,37 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
   app.delete<{ Params: ScheduleParams }>(
     "/deployments/:id/schedules/:schedule",
     async ({ params }, reply) => {
-      const gone = await database.write((tx) => {
-        const id = parseUuid(params.id);
-        dropScheduledRuns(tx, id);
-        // The other schedules' runs are made anew.
-        tx.run("UPDATE deployment SET updated = ? WHERE id = ?", timestampOf(clock.now()), id);
-        return tx.run(
-          "DELETE FROM deployment_schedule WHERE id = ? AND deployment_id = ?",
-          parseUuid(params.schedule),
-          id,
-        );
-      });
-      if (gone === 0) throw new ApiError(404, "Schedule not found.");
+      await changeOne(
+        params,
+        "automatic",
+        (tx, { deploymentId, scheduleId }) =>
+          tx.run(
+            "DELETE FROM deployment_schedule WHERE id = ? AND deployment_id = ?",
+            scheduleId,
+            deploymentId,
+          ) > 0,
+      );
       return reply.status(204).send();
     },
   );
+
+  /** Changes one schedule; the runs of the deployment's schedules are made anew. */
+  async function changeOne(
+    params: ScheduleParams,
+    dropped: "coming" | "automatic",
+    change: (tx: Transaction, ids: { readonly deploymentId: string; readonly scheduleId: string }) => boolean,
+  ): Promise<void> {
+    const ids = { deploymentId: parseUuid(params.id), scheduleId: parseUuid(params.schedule) };
+    await database.write((tx) => {
+      requireDeployment(tx, ids.deploymentId);
+      if (!change(tx, ids)) throw new ApiError(404, "Schedule not found.");
+      dropScheduledRuns(context, tx, ids.deploymentId, dropped);
+      const now = timestampOf(context.clock.now());
+      tx.run("UPDATE deployment SET updated = ? WHERE id = ?", now, ids.deploymentId);
+    });
+  }
+}
+
+function requireDeployment(reader: Reader, id: string): void {
+  if (findDeployment(reader, id) === undefined) throw new ApiError(404, "Deployment not found.");
 }

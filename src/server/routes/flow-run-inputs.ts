@@ -70,14 +70,15 @@ export function addFlowRunInputRoutes(app: FastifyInstance, { database, clock }:
       .map((row) => ({ ...row }));
   });
 
-  app.get<{ Params: Params }>("/flow_runs/:id/input/:key", ({ params }) => {
+  app.get<{ Params: Params }>("/flow_runs/:id/input/:key", ({ params }, reply) => {
     const row = database.get<InputRow>(
       "SELECT * FROM flow_run_input WHERE flow_run_id = ? AND key = ?",
       parseUuid(params.id),
       params.key,
     );
     if (row === undefined) throw new ApiError(404, "Flow run input not found");
-    return jsonValue(row.value);
+    // As it was written, not as JSON of a text.
+    return reply.type("text/plain").send(row.value);
   });
 
   app.delete<{ Params: Params }>("/flow_runs/:id/input/:key", async ({ params }, reply) => {

@@ -1,11 +1,12 @@
 import { stringifyJson } from "../../json/stringify.ts";
-import { isJsonObject } from "../../json/value.ts";
 import { countRows } from "../filters/conditions.ts";
 import { clauseOf, compileFilters } from "../filters/index.ts";
 import { objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
+import { apiClientOf } from "../runs/api-client.ts";
 import { createFlowRun } from "../runs/create.ts";
+import { resumeFlowRun } from "../runs/resume.ts";
 import { findFlowRun, findState, flowRunReply, selectFlowRuns } from "../runs/row.ts";
 import { orchestrationReply, setFlowRunState } from "../runs/set-state.ts";
 import { parseState, stateOf, stateReply } from "../runs/state.ts";
@@ -119,59 +120,32 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
       if (run === undefined) throw notFound("Flow run");
       // Ends it first, so that a slot it holds goes back.
       if (run.state_type === "PENDING" || run.state_type === "RUNNING" || run.state_type === "CANCELLING") {
-        setFlowRunState(context, tx, id, stateOf("CANCELLED"), { force: true });
+        setFlowRunState(context, tx, id, stateOf("CANCELLED"), { policy: "forced" });
       }
       tx.run("DELETE FROM flow_run WHERE id = ?", id);
     });
     return reply.status(204).send();
   });
 
-  app.post<{ Params: IdParams }>("/flow_runs/:id/set_state", async ({ params, body }, reply) => {
+  app.post<{ Params: IdParams }>("/flow_runs/:id/set_state", async ({ params, body, headers }, reply) => {
     const given = objectBody(body);
     const state = parseState(given["state"], now());
+    const options = {
+      policy: given["force"] === true ? "forced" : "core",
+      client: apiClientOf(headers["user-agent"]),
+    } as const;
     const outcome = await database.write((tx) =>
-      setFlowRunState(context, tx, parseUuid(params.id), state, { force: given["force"] === true }),
+      setFlowRunState(context, tx, parseUuid(params.id), state, options),
     );
     return reply.status(outcome.isNew ? 201 : 200).send(orchestrationReply(outcome));
   });
 
-  app.post<{ Params: IdParams }>("/flow_runs/:id/resume", async ({ params, body }) => {
+  app.post<{ Params: IdParams }>("/flow_runs/:id/resume", async ({ params, body }, reply) => {
     const id = parseUuid(params.id);
     const input = objectOf(objectBody(body), "run_input");
-    const outcome = await database.write((tx) => {
-      const run = findFlowRun(tx, id);
-      if (run === undefined) throw notFound("Flow run");
-      const current = findState(tx, run.state_id);
-      if (current?.type !== "PAUSED") {
-        return {
-          status: "ABORT" as const,
-          state: current,
-          reason: "Cannot resume a flow run that is not paused.",
-          delaySeconds: undefined,
-          isNew: false,
-        };
-      }
-      const details = objectColumn(current.state_details);
-      const keyset = details["run_input_keyset"];
-      const key = isJsonObject(keyset) ? keyset["response"] : undefined;
-      if (input !== undefined && typeof key === "string") {
-        tx.run(
-          "INSERT OR REPLACE INTO flow_run_input (id, created, updated, flow_run_id, key, value) VALUES (?,?,?,?,?,?)",
-          crypto.randomUUID(),
-          now(),
-          now(),
-          id,
-          key,
-          stringifyJson(input),
-        );
-      }
-      const next =
-        details["pause_reschedule"] === true
-          ? stateOf("SCHEDULED", { name: "Resuming", details: { scheduled_time: now() } })
-          : stateOf("RUNNING");
-      return setFlowRunState(context, tx, id, next);
-    });
-    return orchestrationReply(outcome);
+    const tools = await context.schemaTools();
+    const outcome = await database.write((tx) => resumeFlowRun(context, tx, tools, id, input));
+    return reply.status(outcome.isNew ? 201 : 200).send(orchestrationReply(outcome));
   });
 
   app.post("/flow_runs/filter", ({ body }) => {

@@ -4,6 +4,7 @@ import { addAdminRoutes } from "./admin.ts";
 import { addArtifactRoutes } from "./artifacts.ts";
 import { addAutomationRoutes } from "./automations.ts";
 import { addBlockRoutes } from "./blocks.ts";
+import { addConcurrencyLimitRoutes } from "./concurrency-limits.ts";
 import { addConcurrencyLimitV2Routes } from "./concurrency-limits-v2.ts";
 import { addDeploymentRoutes } from "./deployments.ts";
 import { addEventRoutes } from "./events.ts";
@@ -31,6 +32,7 @@ export const ROUTES: readonly Routes[] = [
   addBlockRoutes,
   addArtifactRoutes,
   addEventRoutes,
+  addConcurrencyLimitRoutes,
   addConcurrencyLimitV2Routes,
 ];
 

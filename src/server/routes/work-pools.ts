@@ -9,6 +9,7 @@ import { integerOf, objectBody, requiredName, requiredPlainName, textOf, textsOf
 import { ApiError, invalidRequest } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { DEFAULT_QUEUE, getPool, getQueue, insertQueue, makeRoom } from "../pools/queues.ts";
+import { checkDefaults, checkTemplateShape } from "../pools/job-variables.ts";
 import { pollRuns } from "../pools/poll.ts";
 import { setPoolStatus } from "../pools/status.ts";
 import { workPoolReply, workQueueReply, workerReply } from "../pools/row.ts";
@@ -45,8 +46,11 @@ export function addWorkPoolRoutes(app: FastifyInstance, context: ServerContext):
     }
     const type = textOf(body, "type") ?? "prefect-agent";
     const template = isJsonObject(body["base_job_template"]) ? body["base_job_template"] : {};
+    checkTemplateShape(template);
     const id = randomUUID();
+    const tools = Object.keys(template).length === 0 ? undefined : await context.schemaTools();
     const pool = await database.write((tx) => {
+      if (tools !== undefined) checkDefaults(context, tools, template);
       if (tx.get("SELECT 1 FROM work_pool WHERE name = ?", name) !== undefined) {
         throw new ApiError(409, "A worker with this name already exists.");
       }
@@ -88,6 +92,7 @@ export function addWorkPoolRoutes(app: FastifyInstance, context: ServerContext):
 
   app.patch<{ Params: PoolParams }>("/work_pools/:name", async ({ params, body }, reply) => {
     const change = objectBody(body);
+    if (isJsonObject(change["base_job_template"])) checkTemplateShape(change["base_job_template"]);
     await database.write((tx) => {
       const pool = getPool(tx, params.name);
       tx.run(

@@ -89,6 +89,6 @@ export function createFlowRun(
     input.isAutoScheduled === true ? 1 : 0,
     input.createdBy === undefined || input.createdBy === null ? null : stringifyJson(input.createdBy),
   );
-  if (input.state !== undefined) setFlowRunState(context, tx, id, input.state, { force: true });
+  if (input.state !== undefined) setFlowRunState(context, tx, id, input.state, { policy: "forced" });
   return { id, isNew: true };
 }

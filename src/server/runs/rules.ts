@@ -3,6 +3,7 @@ import { addSeconds, epochMsOf } from "../store/timestamp.ts";
 import { isTerminal, stateOf } from "./state.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
+import type { ApiClient } from "./api-client.ts";
 import type { FlowRunRow } from "./row.ts";
 import type { ProposedState, StateType } from "./state.ts";
 
@@ -23,15 +24,26 @@ interface Transition {
   readonly current: CurrentState | undefined;
   readonly proposed: ProposedState;
   readonly now: string;
-  /** Takes a slot of the deployment's concurrency limit: the lease's id, null where there is no limit; undefined: none is free. */
-  readonly takeSlot: () => Slot;
+  readonly client: ApiClient;
+  readonly slots: Slots;
+}
+
+/** What a rule does with the concurrency limit of the run's deployment. */
+export interface Slots {
+  /** Takes a slot under a lease. */
+  take(): Slot;
+  /** Lets the lease live on; where it has expired meanwhile, another slot is taken. */
+  keep(leaseId: string): Slot;
+  /** Whether new runs are to be cancelled for want of a slot. */
+  areFullForNew(): boolean;
 }
 
 export type Slot =
   | { readonly kind: "none" }
   | { readonly kind: "lease"; readonly leaseId: string }
   | { readonly kind: "full"; readonly strategy: "ENQUEUE" | "CANCEL_NEW"; readonly waitSeconds: number }
-  | { readonly kind: "closed" };
+  | { readonly kind: "closed" }
+  | { readonly kind: "no deployment" };
 
 /** What comes of a proposal: ACCEPT writes `state`, REJECT writes another one or none, ABORT and WAIT write nothing. */
 export type Verdict =
@@ -50,26 +62,35 @@ type Rule = (
 
 const BUSY: ReadonlySet<string> = new Set(["PENDING", "RUNNING", "CANCELLING"]);
 
-/** The rules of Prefect's CoreFlowPolicy, in its order (protocol §2.3; prefect/server/orchestration/core_policy.py). */
-export const FLOW_RUN_RULES: readonly Rule[] = [
-  keepLease,
-  refuseRepeatedTransition,
-  protectTerminalState,
-  keepCancelling,
-  cancelWithoutInfrastructure,
-  refuseSecondClaim,
-  takeConcurrencySlot,
-  allowLateOnlyWhenScheduled,
-  guardPause,
-  guardResume,
-  copyScheduledTime,
-  waitForScheduledTime,
-  retryFailed,
-];
+/** What governs a transition: what clients propose, what they force, and what is called Late by the server. */
+export type Policy = "core" | "forced" | "late";
 
-function keepLease({ current, proposed }: Transition): ReturnType<Rule> {
+/** The rules of Prefect's policies, in their order (protocol §2.3; prefect/server/orchestration/core_policy.py). */
+export const FLOW_RUN_RULES: Readonly<Record<Policy, readonly Rule[]>> = {
+  core: [
+    preserveLease,
+    refuseRepeatedTransition,
+    protectTerminalState,
+    keepCancelling,
+    cancelWithoutInfrastructure,
+    refuseSecondClaim,
+    keepConcurrencySlot,
+    takeConcurrencySlot,
+    allowLateOnlyWhenScheduled,
+    guardPause,
+    guardResume,
+    copyScheduledTime,
+    waitForScheduledTime,
+    retryFailed,
+  ],
+  forced: [protectResult, cancelWithoutInfrastructure],
+  late: [allowLateOnlyWhenScheduled, cancelLateForWantOfSlot],
+};
+
+function preserveLease({ current, proposed }: Transition): ReturnType<Rule> {
   const lease = current?.details["deployment_concurrency_lease_id"];
-  if (typeof lease !== "string" || !BUSY.has(proposed.type)) return undefined;
+  if (typeof lease !== "string" || typeof proposed.details["deployment_concurrency_lease_id"] === "string")
+    return undefined;
   return { proposed: withDetails(proposed, { deployment_concurrency_lease_id: lease }) };
 }
 
@@ -84,24 +105,27 @@ function protectTerminalState({ run, policy, current, proposed }: Transition): R
   if (["CANCELLING", "PAUSED", "CRASHED"].includes(proposed.type)) {
     return { status: "ABORT", reason: `Run is already in terminal state ${current.type}.` };
   }
-  if (current.type === "COMPLETED" && isPersisted(current.data)) {
-    if (!isTerminal(proposed.type))
-      return { status: "REJECT", reason: "Run is already COMPLETED.", state: undefined };
-    if (proposed.type === "COMPLETED" && !isPersisted(proposed.data)) {
-      return {
-        status: "REJECT",
-        reason:
-          "Cannot overwrite a COMPLETED state that carries persisted result data with one that does not.",
-        state: undefined,
-      };
-    }
-  }
+  if (current.type === "COMPLETED" && isPersisted(current.data) && !isTerminal(proposed.type))
+    return { status: "REJECT", reason: "Run is already COMPLETED.", state: undefined };
+  const lost = protectResult({ current, proposed });
+  if (lost !== undefined) return lost;
   if (proposed.type === "SCHEDULED" && run.deployment_id === null) {
     return { status: "ABORT", reason: "Cannot reschedule a run without an associated deployment." };
   }
   if (isTerminal(proposed.type)) return undefined;
   const retryType = proposed.type === "SCHEDULED" ? "reschedule" : null;
   return { policy: { ...policy, resuming: false, pause_keys: [], retry_type: retryType } };
+}
+
+/** A result that was persisted is not forgotten. */
+function protectResult({ current, proposed }: Pick<Transition, "current" | "proposed">): Verdict | undefined {
+  if (current?.type !== "COMPLETED" || !isPersisted(current.data)) return undefined;
+  if (proposed.type !== "COMPLETED" || isPersisted(proposed.data)) return undefined;
+  return {
+    status: "REJECT",
+    reason: "Cannot overwrite a COMPLETED state that carries persisted result data with one that does not.",
+    state: undefined,
+  };
 }
 
 function keepCancelling({ current, proposed }: Transition): ReturnType<Rule> {
@@ -145,14 +169,37 @@ function refuseSecondClaim({ current, proposed }: Transition): ReturnType<Rule> 
   };
 }
 
-function takeConcurrencySlot({ current, proposed, now, takeSlot }: Transition): ReturnType<Rule> {
+/** A run whose lease has expired before it starts goes on only where a slot is free all the same. */
+function keepConcurrencySlot({ current, proposed, client, slots }: Transition): ReturnType<Rule> {
+  const lease = current?.details["deployment_concurrency_lease_id"];
+  if (current?.type !== "PENDING" || proposed.type !== "RUNNING" || typeof lease !== "string")
+    return undefined;
+  if (!client.renewsLeases) return undefined;
+  const slot = slots.keep(lease);
+  if (slot.kind === "lease")
+    return { proposed: withDetails(proposed, { deployment_concurrency_lease_id: slot.leaseId }) };
+  if (slot.kind !== "full") return undefined;
+  // Its infrastructure is there already, so it cannot wait for its turn.
+  const message =
+    "Deployment concurrency slot lost during provisioning - no slots available to continue execution";
+  return {
+    status: "REJECT",
+    reason: "Deployment concurrency limit reached after lease expiry.",
+    state: stateOf("CANCELLED", { message }),
+  };
+}
+
+function takeConcurrencySlot({ current, proposed, now, client, slots }: Transition): ReturnType<Rule> {
   if (proposed.type !== "PENDING" || (current !== undefined && BUSY.has(current.type))) return undefined;
-  const slot = takeSlot();
+  if (client.takesSlotsItself) return undefined;
+  const slot = slots.take();
   switch (slot.kind) {
     case "none":
       return undefined;
     case "lease":
       return { proposed: withDetails(proposed, { deployment_concurrency_lease_id: slot.leaseId }) };
+    case "no deployment":
+      return { status: "ABORT", reason: "Deployment not found." };
     case "closed":
       return {
         status: "ABORT",
@@ -173,9 +220,21 @@ function takeConcurrencySlot({ current, proposed, now, takeSlot }: Transition): 
 }
 
 function allowLateOnlyWhenScheduled({ current, proposed }: Transition): ReturnType<Rule> {
-  if (proposed.name !== "Late" || proposed.type !== "SCHEDULED" || current?.type === "SCHEDULED")
-    return undefined;
-  return { status: "REJECT", reason: "Only scheduled flow runs can be marked late.", state: undefined };
+  if (proposed.name !== "Late" || proposed.type !== "SCHEDULED" || current === undefined) return undefined;
+  if (current.type !== "SCHEDULED")
+    return { status: "REJECT", reason: "Only scheduled flows can be marked late.", state: undefined };
+  if (current.name !== "Late") return undefined;
+  return { status: "REJECT", reason: "This flow run is already marked late.", state: undefined };
+}
+
+/** Runs that are to be cancelled when there is no slot do not pile up while nobody claims them. */
+function cancelLateForWantOfSlot({ current, proposed, slots }: Transition): ReturnType<Rule> {
+  if (current?.type !== "SCHEDULED" || proposed.name !== "Late" || !slots.areFullForNew()) return undefined;
+  return {
+    status: "REJECT",
+    reason: "Deployment concurrency limit is full and uses the CANCEL_NEW strategy.",
+    state: stateOf("CANCELLED", { message: "Deployment concurrency limit reached." }),
+  };
 }
 
 function guardPause({ run, policy, current, proposed }: Transition): ReturnType<Rule> {
@@ -275,5 +334,5 @@ function withDetails(state: ProposedState, details: JsonObject): ProposedState {
 }
 
 function isPersisted(data: Json): boolean {
-  return isJsonObject(data) && data["type"] !== "unpersisted";
+  return isJsonObject(data) && Object.keys(data).length > 0 && data["type"] !== "unpersisted";
 }

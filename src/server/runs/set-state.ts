@@ -1,10 +1,12 @@
 import { parseJson } from "../../json/parse.ts";
 import { stringifyJson } from "../../json/stringify.ts";
-import { releaseLease, returnSlots, takeDeploymentSlot } from "../concurrency/leases.ts";
+import { slotsOf } from "../concurrency/deployment-slots.ts";
+import { holdLease, releaseLease, returnSlots } from "../concurrency/leases.ts";
 import { emitEvent } from "../events/event.ts";
 import { notFound } from "../http/errors.ts";
 import { objectColumn } from "../store/json-column.ts";
 import { epochMsOf, timestampOf } from "../store/timestamp.ts";
+import { UNKNOWN_CLIENT } from "./api-client.ts";
 import { relatedOf } from "./related.ts";
 import { findFlowRun, findState } from "./row.ts";
 import { FLOW_RUN_RULES } from "./rules.ts";
@@ -15,8 +17,9 @@ import type { JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "../http/reply.ts";
 import type { Transaction } from "../store/database.ts";
+import type { ApiClient } from "./api-client.ts";
 import type { FlowRunRow } from "./row.ts";
-import type { CurrentState, Verdict } from "./rules.ts";
+import type { CurrentState, Policy, Verdict } from "./rules.ts";
 import type { ProposedState, StateRow } from "./state.ts";
 
 /** What came of a proposal (protocol §2.2). */
@@ -28,30 +31,36 @@ export interface Orchestration {
   readonly delaySeconds: number | undefined;
   /** Whether a state was written. */
   readonly isNew: boolean;
+  /** The kind of the answer's details, where it is not that of the status. */
+  readonly detailsType?: "abort_details";
 }
 
 const BUSY: ReadonlySet<string> = new Set(["PENDING", "RUNNING", "CANCELLING"]);
 
+interface Options {
+  /** `core` when absent. */
+  readonly policy?: Policy;
+  /** Who proposes; the server itself when absent. */
+  readonly client?: ApiClient;
+}
+
 /**
- * Proposes a state for a run; `force` skips the rules. Writes what was decided, keeps the run's times, counts and slots, and
- * emits the event of the new state. Throws a 404 for an unknown run.
+ * Proposes a state for a run; the policy says which rules it must pass. Writes what was decided, keeps the run's times, counts and
+ * slots, and emits the event of the new state. Throws a 404 for an unknown run.
  */
 export function setFlowRunState(
   context: ServerContext,
   tx: Transaction,
   flowRunId: string,
   proposed: ProposedState,
-  options: { readonly force?: boolean } = {},
+  options: Options = {},
 ): Orchestration {
   const run = findFlowRun(tx, flowRunId);
   if (run === undefined) throw notFound("Flow run");
   const currentRow = findState(tx, run.state_id);
   const current = currentRow === undefined ? undefined : parsed(currentRow);
   const policy = objectColumn(run.empirical_policy);
-  const decision =
-    options.force === true
-      ? { proposed, policy, verdict: undefined }
-      : decide(context, tx, { run, policy, current, proposed });
+  const decision = decide(context, tx, { run, policy, current, proposed }, options);
   const { verdict } = decision;
   const toWrite =
     verdict === undefined ? decision.proposed : verdict.status === "REJECT" ? verdict.state : undefined;
@@ -72,12 +81,15 @@ export function setFlowRunState(
   const isRetry = verdict?.status === "REJECT" && toWrite.name === "AwaitingRetry";
   if (current !== undefined && BUSY.has(current.type) && !BUSY.has(toWrite.type) && !isRetry)
     giveSlotBack(tx, run, current);
+  if (current?.type === "PENDING" && (toWrite.type === "RUNNING" || toWrite.type === "CANCELLING"))
+    keepSlotOf(tx, toWrite, options.client);
   return { ...outcome, state, isNew: true };
 }
 
 /** The answer of set_state. */
-export function orchestrationReply({ status, state, reason, delaySeconds }: Orchestration): Reply {
-  const type = `${status.toLowerCase()}_details`;
+export function orchestrationReply(outcome: Orchestration): Reply {
+  const { status, state, reason, delaySeconds } = outcome;
+  const type = outcome.detailsType ?? `${status.toLowerCase()}_details`;
   const details: Reply =
     status === "ACCEPT"
       ? { type }
@@ -98,17 +110,21 @@ function decide(
   context: ServerContext,
   tx: Transaction,
   { run, policy, current, proposed }: Proposal,
+  options: Options,
 ): { proposed: ProposedState; policy: JsonObject; verdict: Verdict | undefined } {
   const now = timestampOf(context.clock.now());
   let [nextProposed, nextPolicy] = [proposed, policy];
-  for (const rule of FLOW_RUN_RULES) {
+  const slots = slotsOf(context, tx, run);
+  const client = options.client ?? UNKNOWN_CLIENT;
+  for (const rule of FLOW_RUN_RULES[options.policy ?? "core"]) {
     const outcome = rule({
       run,
       policy: nextPolicy,
       current,
       proposed: nextProposed,
       now,
-      takeSlot: () => takeDeploymentSlot(context, tx, run.deployment_id),
+      client,
+      slots,
     });
     if (outcome === undefined) continue;
     if ("status" in outcome) return { proposed: nextProposed, policy: nextPolicy, verdict: outcome };
@@ -208,6 +224,12 @@ function emitStateEvent(
     },
     follows: current?.id ?? null,
   });
+}
+
+/** A client that does not renew its lease has its slot until the run ends. */
+function keepSlotOf(tx: Transaction, { details }: ProposedState, client: ApiClient | undefined): void {
+  const lease = details["deployment_concurrency_lease_id"];
+  if (typeof lease === "string" && client?.renewsLeases !== true) holdLease(tx, lease);
 }
 
 /** Gives the slot of the deployment's limit back (prefect: ReleaseFlowConcurrencySlots). */

@@ -20,7 +20,8 @@ export const lateRuns: Service = {
     if (late.length === 0) return undefined;
     await database.write((tx) => {
       for (const { id, next_scheduled_start_time: scheduled_time } of late) {
-        setFlowRunState(context, tx, id, stateOf("SCHEDULED", { name: "Late", details: { scheduled_time } }));
+        const late = stateOf("SCHEDULED", { name: "Late", details: { scheduled_time } });
+        setFlowRunState(context, tx, id, late, { policy: "late" });
       }
     });
     return late.length === BATCH ? 0 : undefined;

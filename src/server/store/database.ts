@@ -38,6 +38,18 @@ export class ClosedError extends Error {
   }
 }
 
+const SQLITE_CONSTRAINT = 19;
+
+/** Whether a write failed because something is there already, or is not there that must be. */
+export function isConflict(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error &&
+    "errcode" in thrown &&
+    typeof thrown.errcode === "number" &&
+    (thrown.errcode & 0xff) === SQLITE_CONSTRAINT
+  );
+}
+
 interface Job {
   readonly run: (transaction: Transaction) => unknown;
   readonly resolve: (value: unknown) => void;

@@ -23,7 +23,12 @@ interface Answer {
 /** A running embedded server and calls to it. */
 export interface Api {
   readonly server: RunningServer;
-  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>;
   /** POST that must succeed; returns the body. */
   post(path: string, body: unknown): Promise<Body>;
   get(path: string): Promise<Body>;
@@ -43,12 +48,17 @@ export async function startApi(settings: Partial<ServerSettings> = {}): Promise<
     await rm(directory, { recursive: true, force: true });
   });
 
-  async function call(method: string, path: string, body?: unknown): Promise<Answer> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
     const response = await fetch(server.apiUrl + path, {
       method,
       ...(body === undefined
         ? {}
-        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+        : { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } }),
     });
     const text = await response.text();
     return {

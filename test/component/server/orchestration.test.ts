@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 
 import { deploy, poll, run, startApi } from "./api.ts";
 
+import type { Api } from "./api.ts";
+
 const PENDING = { type: "PENDING", name: "Pending" };
 const RUNNING = { type: "RUNNING", name: "Running" };
 
@@ -138,15 +140,136 @@ describe("a run", () => {
     await expect.poll(async () => (await api.get(`/flow_runs/${id}`)).state_type).toBe("FAILED");
   });
 
+  test("goes on with the input that it has asked for, and with no other", async () => {
+    const api = await startApi();
+    const id = await run(api, await deploy(api));
+    expect((await api.call("POST", `/flow_runs/${id}/resume`, {})).body).toEqual({
+      state: null,
+      status: "ABORT",
+      details: { type: "abort_details", reason: "Cannot resume a flow run that is not paused." },
+    });
+    await api.propose(id, PENDING);
+    await api.propose(id, RUNNING);
+    const keyset = { description: "d", response: "in-response", schema: "in-schema" };
+    await api.propose(id, { type: "PAUSED", state_details: { pause_key: "a", run_input_keyset: keyset } });
+    const resume = async (run_input?: object) => {
+      const { status, body } = await api.call("POST", `/flow_runs/${id}/resume`, { run_input });
+      return [status, body.status, body.details.type, body.details.reason ?? body.state.type];
+    };
+    expect(await resume({ n: 1 })).toEqual([200, "REJECT", "abort_details", "Run input schema not found."]);
+    const schema = { type: "object", properties: { n: { type: "integer" } }, required: ["n"] };
+    await api.post(`/flow_runs/${id}/input`, { key: "in-schema", value: JSON.stringify(schema) });
+    expect(await resume({ n: "x" })).toEqual([
+      200,
+      "REJECT",
+      "abort_details",
+      "Reason: Validation failed for field 'n'. Failure reason: 'x' is not of type 'integer'",
+    ]);
+    expect((await resume())[3]).toContain("'n' is a required property");
+    const filled = { n: { __prefect_kind: "json", value: "5" } };
+    expect(await resume(filled)).toEqual([201, "ACCEPT", "accept_details", "RUNNING"]);
+    // Its engine reads the text as it was written.
+    expect(await api.get(`/flow_runs/${id}/input/in-response`)).toEqual({ n: 5 });
+  });
+
+  test("keeps a result that was persisted, whoever forces what", async () => {
+    const api = await startApi();
+    const id = await run(api, await deploy(api));
+    await api.propose(id, { type: "COMPLETED", data: { type: "x" } }, true);
+    for (const isForced of [false, true]) {
+      const { body } = await api.propose(id, { type: "COMPLETED" }, isForced);
+      expect([body.status, body.details.reason]).toEqual([
+        "REJECT",
+        "Cannot overwrite a COMPLETED state that carries persisted result data with one that does not.",
+      ]);
+    }
+    expect((await api.propose(id, RUNNING)).body.details.reason).toBe("Run is already COMPLETED.");
+    expect((await api.propose(id, { type: "COMPLETED", data: { type: "y" } })).body.status).toBe("ACCEPT");
+    const waiting = await run(api, await deploy(api));
+    expect((await api.propose(waiting, { type: "CANCELLING" }, true)).body).toMatchObject({
+      status: "REJECT",
+      state: { type: "CANCELLED" },
+    });
+  });
+
   test("is named Late when nobody takes it", async () => {
     const api = await startApi({ lateRuns: { loopSeconds: 0.02, afterSeconds: 0 } });
     const id = await run(api, await deploy(api));
     await expect.poll(async () => (await api.get(`/flow_runs/${id}`)).state_name).toBe("Late");
     expect(await poll(api)).toEqual([id]);
+    const again = await api.propose(id, { type: "SCHEDULED", name: "Late" });
+    expect(again.body.details.reason).toBe("This flow run is already marked late.");
+    await api.propose(id, PENDING);
+    const busy = await api.propose(id, { type: "SCHEDULED", name: "Late" });
+    expect(busy.body.details.reason).toBe("Only scheduled flows can be marked late.");
   });
 });
 
 describe("the concurrency limit of a deployment", () => {
+  /** An engine that renews its leases, and one that does not. */
+  const [NEW, OLD] = ["prefect/3.8.8 (API 0.8.4)", "prefect/3.4.10 (API 0.8.4)"] as const;
+
+  const start = (api: Api, id: string, client: string) =>
+    api.call("POST", `/flow_runs/${id}/set_state`, { state: RUNNING }, { "user-agent": client });
+
+  const slots = async (api: Api, deployment: string): Promise<number> =>
+    (await api.get(`/deployments/${deployment}`)).global_concurrency_limit.active_slots;
+
+  test("lets a run start whose lease has expired only where a slot is still free", async () => {
+    const api = await startApi({
+      leases: { loopSeconds: 0.02 },
+      initialDeploymentLeaseDurationSeconds: 0.01,
+    });
+    const deployment = await deploy(api, { concurrency_limit: 1 });
+    const [first, second] = [await run(api, deployment), await run(api, deployment)];
+    const claimed = await api.propose(first, PENDING);
+    await expect.poll(() => slots(api, deployment)).toBe(0);
+    await api.propose(second, PENDING);
+    await expect.poll(() => slots(api, deployment)).toBe(0);
+    const started = await start(api, first, NEW);
+    const lease = (answer: typeof started): string =>
+      answer.body.state.state_details.deployment_concurrency_lease_id;
+    expect([started.body.status, lease(started) === lease(claimed)]).toEqual(["ACCEPT", false]);
+    await api.call("POST", `/v2/concurrency_limits/leases/${lease(started)}/renew`, { lease_duration: 60 });
+    const lost = await start(api, second, NEW);
+    expect([lost.body.status, lost.body.state.type, lost.body.details.reason]).toEqual([
+      "REJECT",
+      "CANCELLED",
+      "Deployment concurrency limit reached after lease expiry.",
+    ]);
+    // What it had lost is not given back a second time.
+    expect(await slots(api, deployment)).toBe(1);
+    await api.propose(first, { type: "COMPLETED" });
+    expect(await slots(api, deployment)).toBe(0);
+  });
+
+  test("is held to the run's end by an engine that does not renew its lease", async () => {
+    const api = await startApi({
+      leases: { loopSeconds: 0.02 },
+      initialDeploymentLeaseDurationSeconds: 1,
+    });
+    const deployment = await deploy(api, { concurrency_limit: 2 });
+    const [old, other] = [await run(api, deployment), await run(api, deployment)];
+    await api.propose(old, PENDING);
+    await start(api, old, OLD);
+    await api.propose(other, PENDING);
+    await expect.poll(() => slots(api, deployment), { timeout: 10_000 }).toBe(1);
+    expect((await api.get(`/flow_runs/${old}`)).state_type).toBe("RUNNING");
+    await api.propose(old, { type: "COMPLETED" });
+    expect(await slots(api, deployment)).toBe(0);
+  });
+
+  test("cancels what comes too many even where nobody claims it", async () => {
+    const api = await startApi({ lateRuns: { loopSeconds: 0.02, afterSeconds: 0 } });
+    const deployment = await deploy(api, {
+      concurrency_limit: 1,
+      concurrency_options: { collision_strategy: "CANCEL_NEW" },
+    });
+    await api.propose(await run(api, deployment), PENDING);
+    const second = await run(api, deployment);
+    await expect.poll(async () => (await api.get(`/flow_runs/${second}`)).state_type).toBe("CANCELLED");
+  });
+
   test("puts a claim off, and gives the slot back at the end of a run", async () => {
     const api = await startApi();
     const deployment = await deploy(api, { concurrency_limit: 1 });
@@ -178,11 +301,11 @@ describe("the concurrency limit of a deployment", () => {
   });
 
   test("gives the slot of a holder back that is gone", async () => {
-    const api = await startApi({ leases: { loopSeconds: 0.02 } });
-    const deployment = await deploy(api, {
-      concurrency_limit: 1,
-      concurrency_options: { grace_period_seconds: 0.01 },
+    const api = await startApi({
+      leases: { loopSeconds: 0.02 },
+      initialDeploymentLeaseDurationSeconds: 0.01,
     });
+    const deployment = await deploy(api, { concurrency_limit: 1 });
     await api.propose(await run(api, deployment), PENDING);
     await expect
       .poll(async () => (await api.get(`/deployments/${deployment}`)).global_concurrency_limit.active_slots)
@@ -215,5 +338,69 @@ describe("global concurrency limits", () => {
     expect(
       (await api.call("POST", "/v2/concurrency_limits/increment", { names: ["db"], slots: 2 })).status,
     ).toBe(422);
+  });
+});
+
+describe("limits by tag", () => {
+  const [FIRST, SECOND] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+
+  test("are global limits in another form", async () => {
+    const api = await startApi();
+    const made = await api.call("POST", "/concurrency_limits/", { tag: "db", concurrency_limit: 2 });
+    expect([made.status, made.body]).toMatchObject([
+      201,
+      { tag: "db", concurrency_limit: 2, active_slots: [] },
+    ]);
+    expect((await api.call("POST", "/concurrency_limits/", { tag: "db", concurrency_limit: 1 })).status).toBe(
+      200,
+    );
+    expect(await api.get("/v2/concurrency_limits/tag:db")).toMatchObject({ id: made.body.id, limit: 1 });
+    await api.post("/v2/concurrency_limits/", { name: "no-tag", limit: 1 });
+    expect(await api.post("/concurrency_limits/filter", {})).toMatchObject([
+      { tag: "db", concurrency_limit: 1 },
+    ]);
+    expect((await api.call("DELETE", `/concurrency_limits/${made.body.id}`)).status).toBe(200);
+    expect((await api.call("GET", "/concurrency_limits/tag/db")).status).toBe(404);
+  });
+
+  test("know which task runs have their slots, by whichever API those took them", async () => {
+    const api = await startApi({ tagConcurrencySlotWaitSeconds: 7 });
+    await api.post("/concurrency_limits/", { tag: "db", concurrency_limit: 2 });
+    await api.post("/concurrency_limits/increment", { names: ["db", "other"], task_run_id: FIRST });
+    const { lease_id } = await api.post("/v2/concurrency_limits/increment-with-lease", {
+      names: ["tag:db"],
+      slots: 1,
+      holder: { type: "task_run", id: SECOND },
+    });
+    expect((await api.get("/concurrency_limits/tag/db")).active_slots).toEqual([FIRST, SECOND]);
+    const full = await api.call("POST", "/concurrency_limits/increment", {
+      names: ["db"],
+      task_run_id: SECOND,
+    });
+    expect([full.status, full.headers.get("retry-after"), full.body.detail]).toEqual([
+      423,
+      "7",
+      "Concurrency limit for the db tag has been reached",
+    ]);
+    await api.call("POST", "/v2/concurrency_limits/decrement-with-lease", { lease_id });
+    await api.post("/concurrency_limits/decrement", { names: ["db"], task_run_id: FIRST });
+    expect(await api.get("/v2/concurrency_limits/tag:db")).toMatchObject({ active_slots: 0 });
+    await api.post("/concurrency_limits/tag/db/reset", { slot_override: [SECOND] });
+    expect((await api.get("/concurrency_limits/tag/db")).active_slots).toEqual([SECOND]);
+    await api.post("/concurrency_limits/tag/db/reset", {});
+    expect(await api.get("/v2/concurrency_limits/tag:db")).toMatchObject({ active_slots: 0 });
+  });
+
+  test("of nothing, or one of several that is full, take no slot", async () => {
+    const api = await startApi();
+    await api.post("/concurrency_limits/", { tag: "a", concurrency_limit: 1 });
+    await api.post("/concurrency_limits/", { tag: "b", concurrency_limit: 1 });
+    await api.post("/concurrency_limits/increment", { names: ["b"], task_run_id: FIRST });
+    const take = (names: string[]) =>
+      api.call("POST", "/concurrency_limits/increment", { names, task_run_id: SECOND });
+    expect((await take(["a", "b"])).status).toBe(423);
+    expect(await api.get("/v2/concurrency_limits/tag:a")).toMatchObject({ active_slots: 0 });
+    await api.post("/concurrency_limits/", { tag: "a", concurrency_limit: 0 });
+    expect((await take(["a"])).body.detail).toContain('The concurrency limit on tag "a" is 0');
   });
 });

@@ -22,6 +22,12 @@ const LOOK_INTO = "Look into a deployment:";
 const COMMANDS: readonly LazyCommand[] = [
   {
     heading: DEPLOY,
+    name: "init",
+    description: "write a prefect.yaml for this directory",
+    load: async () => (await import("./commands/init.ts")).addInitFlags,
+  },
+  {
+    heading: DEPLOY,
     name: "deploy",
     description: "register the deployments that prefect.yaml declares",
     load: async () => (await import("./commands/deploy.ts")).addDeployFlags,

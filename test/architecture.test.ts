@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const LAYERS = [
   ["errors", "lifecycle", "json"],
   ["config", "log"],
-  ["api", "templating"],
+  ["api", "templating", "schemas"],
   ["steps", "launcher"],
   ["worker", "project", "server"],
   ["ops"],

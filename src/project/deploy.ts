@@ -124,6 +124,7 @@ export async function deployProject(options: DeployOptions): Promise<readonly De
     }
   }
   await Promise.all(registrations);
+  for (const outcome of settled.values()) if (isOnly && outcome.kind === "failed") throw outcome.error;
   return targets.flatMap((target) => settled.get(target) ?? []);
 }
 
@@ -171,12 +172,7 @@ async function prepareAll(
     }),
   );
   const inOrder = targets.map((target) => resolved.get(target));
-  const wrong = inOrder.filter((result) => result instanceof ProjectError);
-  if (wrong.length > 0)
-    throw new ProjectError(
-      wrong.flatMap(({ problems }) => problems),
-      "Nothing was registered.",
-    );
+  refuseProblems(inOrder);
   const entrypoints = inOrder.flatMap((result) =>
     result === undefined || result instanceof Error ? [] : [result.entrypoint],
   );
@@ -187,7 +183,16 @@ async function prepareAll(
     if (result === undefined) continue;
     prepared.set(target, result instanceof Error ? result : await prepare(result, flows, options));
   }
+  refuseProblems([...prepared.values()]);
   return prepared;
+}
+
+/** What is wrong in the file is told at once, and nothing of it is registered. */
+function refuseProblems(results: readonly unknown[]): void {
+  const wrong = results.filter((result) => result instanceof ProjectError);
+  if (wrong.length === 0) return;
+  const problems = wrong.flatMap((error) => error.problems);
+  throw new ProjectError(problems, "Nothing was registered.");
 }
 
 async function prepare(

@@ -1,4 +1,5 @@
 import { coerceError, WorkerError } from "../errors.ts";
+import { stringifyJson } from "../json/stringify.ts";
 import { isPythonTruthy } from "../json/python.ts";
 import { isJsonObject } from "../json/value.ts";
 import { applyValues, findAllPlaceholders } from "../templating/index.ts";
@@ -17,6 +18,7 @@ import type { FlowInfo } from "./flow-reader.ts";
 import type { DeployOverrides } from "./overrides.ts";
 import type { Actions, Declaration, PrefectFile, Steps } from "./prefect-file.ts";
 import type { ResolutionOptions } from "./resolution.ts";
+import type { Reading } from "../schemas/adapt.ts";
 import type { VersionInfo } from "./version-info.ts";
 
 /** One deployment that was picked. */
@@ -93,13 +95,17 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
   return { target, fields, name, entrypoint };
 }
 
-/** Looks up pool and pull steps. Throws a WorkerError for a pool that is missing or of a kind that runs no such deployments. */
+/**
+ * Checks the parameters, looks up pool and pull steps. Throws a ProjectError for parameters that the flow does not take, a
+ * WorkerError for a pool that is missing or of a kind that runs no such deployments.
+ */
 export async function prepareTarget(
   resolved: ResolvedTarget,
   flow: FlowInfo,
   options: PreparationOptions,
 ): Promise<Preparation> {
   const { target, fields, entrypoint } = resolved;
+  await checkParameters(resolved, flow, options);
   const workPool = await readPool(fields, target, options);
   const shared = options.file?.actions ?? {};
   const own: Actions = target.declaration ?? {};
@@ -192,6 +198,25 @@ async function checkSchedulesAndTriggers(
   for (const [index, item] of triggersOf(fields["triggers"]).entries()) {
     if (!waitsForSteps(item)) inPlace(target, ["triggers", index], file, () => readTrigger(item, ""));
   }
+}
+
+// Parameters may be incomplete: a run's are laid over them.
+const INCOMPLETE: Reading = { preprocess: true, ignoreRequired: true, allowNoneWithDefault: false };
+
+async function checkParameters(
+  { target, fields }: ResolvedTarget,
+  flow: FlowInfo,
+  { file }: PreparationOptions,
+): Promise<void> {
+  const parameters = objectAt(fields, "parameters");
+  if (fields["enforce_parameter_schema"] === false || Object.keys(parameters).length === 0) return;
+  const text = stringifyJson(parameters);
+  // Outputs of steps, and what the server fills in, are not known yet.
+  if (text.includes("{{") || text.includes("__prefect_kind")) return;
+  const { SchemaValidator } = await import("../schemas/validator.ts");
+  const validator = await SchemaValidator.load();
+  const failure = validator.failure(stringifyJson(flow.parameterSchema), parameters, INCOMPLETE);
+  if (failure !== undefined) throw placed(target, ["parameters"], file, failure);
 }
 
 function waitsForSteps(item: JsonObject): boolean {

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { parseJson } from "../../src/json/parse.ts";
 import { stringifyJson } from "../../src/json/stringify.ts";
-import { CircularSchemaError, SchemaValidator } from "../../src/server/schema-tools/validator.ts";
+import { CircularSchemaError, SchemaValidator } from "../../src/schemas/validator.ts";
 import { prefectProgram } from "../support/prefect-server.ts";
 import type { Json, JsonObject } from "../../src/json/value.ts";
-import type { Reading } from "../../src/server/schema-tools/adapt.ts";
+import type { Reading } from "../../src/schemas/adapt.ts";
 
 const ORACLE = fileURLToPath(new URL("schema-tools/oracle.py", import.meta.url));
 

@@ -3,10 +3,10 @@ import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { ApiError } from "../http/errors.ts";
 import { HydrationError, hydrate } from "../schema-tools/hydrate.ts";
-import { CircularSchemaError } from "../schema-tools/validator.ts";
+import { CircularSchemaError } from "../../schemas/validator.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
-import type { Reading } from "../schema-tools/adapt.ts";
+import type { Reading } from "../../schemas/adapt.ts";
 import type { SchemaTools } from "../schema-tools/tools.ts";
 import type { Reader } from "../store/database.ts";
 

@@ -9,7 +9,7 @@ import { objectColumn } from "../store/json-column.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
-import type { Reading } from "../schema-tools/adapt.ts";
+import type { Reading } from "../../schemas/adapt.ts";
 import type { SchemaTools } from "../schema-tools/tools.ts";
 import type { Reader } from "../store/database.ts";
 

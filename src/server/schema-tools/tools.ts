@@ -1,5 +1,5 @@
 import { loadTemplates } from "./templates.ts";
-import { SchemaValidator } from "./validator.ts";
+import { SchemaValidator } from "../../schemas/validator.ts";
 
 /** What deployments and their runs are checked and filled in with. */
 export interface SchemaTools {

@@ -1,10 +1,10 @@
 import { describe, it } from "vitest";
 
-import { stringifyJson } from "../../json/stringify.ts";
-import { parseJson } from "../../json/parse.ts";
+import { stringifyJson } from "../json/stringify.ts";
+import { parseJson } from "../json/parse.ts";
 import { CircularSchemaError, SchemaValidator } from "./validator.ts";
 
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../json/value.ts";
 import type { Reading } from "./adapt.ts";
 
 const READING: Reading = { preprocess: true, ignoreRequired: false, allowNoneWithDefault: false };

@@ -1,8 +1,8 @@
-import { entriesOf, objectOf } from "../../json/object.ts";
-import { pythonRepr } from "../../json/python.ts";
-import { Float, isJsonObject } from "../../json/value.ts";
+import { entriesOf, objectOf } from "../json/object.ts";
+import { pythonRepr } from "../json/python.ts";
+import { Float, isJsonObject } from "../json/value.ts";
 
-import type { Json, JsonObject } from "../../json/value.ts";
+import type { Json, JsonObject } from "../json/value.ts";
 
 /** How a schema is read before values are checked against it (prefect/utilities/schema_tools/validation.py). */
 export interface Reading {

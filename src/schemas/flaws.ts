@@ -1,9 +1,9 @@
-import { pythonRepr } from "../../json/python.ts";
-import { isJsonObject } from "../../json/value.ts";
+import { pythonRepr } from "../json/python.ts";
+import { isJsonObject } from "../json/value.ts";
 import { UNRESOLVABLE, valueAt } from "./adapt.ts";
 
 import type { ErrorObject } from "ajv";
-import type { Json, JsonObject } from "../../json/value.ts";
+import type { Json, JsonObject } from "../json/value.ts";
 import type { AlternativeParams } from "./explainer.ts";
 
 /** One thing that is wrong with a value; errors of alternatives (anyOf, oneOf) hang below the one error of all of them. */

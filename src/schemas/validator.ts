@@ -1,6 +1,6 @@
-import { parseJson } from "../../json/parse.ts";
-import { pythonRepr } from "../../json/python.ts";
-import { isJsonObject } from "../../json/value.ts";
+import { parseJson } from "../json/parse.ts";
+import { pythonRepr } from "../json/python.ts";
+import { isJsonObject } from "../json/value.ts";
 import { UNRESOLVABLE, adaptSchema, plainSchema, plainValue } from "./adapt.ts";
 import { Explainer } from "./explainer.ts";
 import { bestFlaw, flawsOf, jsonPath } from "./flaws.ts";
@@ -8,7 +8,7 @@ import { bestFlaw, flawsOf, jsonPath } from "./flaws.ts";
 import type { Options, ValidateFunction } from "ajv";
 import type { Ajv2020 } from "ajv/dist/2020.js";
 import type { FormatName } from "ajv-formats";
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../json/value.ts";
 import type { PlainSchema, Reading } from "./adapt.ts";
 import type { Flaw } from "./flaws.ts";
 

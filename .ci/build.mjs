@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { chmod, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { buildPage } from "./page.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 await rm(`${root}dist`, { recursive: true, force: true });
@@ -39,6 +40,7 @@ await build({
   },
   logLevel: "warning",
 });
+await buildPage(root);
 await Promise.all(["lighterman", "worker"].map((bin) => chmod(`${root}dist/${bin}.js`, 0o755)));
 if (process.argv.includes("--types")) {
   const tsc = spawnSync(

@@ -57,7 +57,7 @@ function read(path: string): string | undefined {
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)"(\.{1,2}\/[^"]+)"/g;
 
 const sources: readonly Source[] = tracked
-  .filter((path) => /^src\/.*\.ts$/.test(path))
+  .filter((path) => /^src\/.*\.tsx?$/.test(path))
   .flatMap((path) => {
     const text = read(path);
     if (text === undefined) return [];
@@ -105,6 +105,17 @@ describe("architecture", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("the page stands alone: it runs in a browser, and the server only serves its files", ({ expect }) => {
+    const isPage = (path: string): boolean => path.startsWith("src/server/page/");
+    const wrong = sources.flatMap((source) =>
+      source.imports
+        .filter((target) => isPage(source.path) !== isPage(target))
+        .map((target) => `${source.path} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+    expect(sources.filter(({ path }) => isPage(path)).length).toBeGreaterThan(20);
+  });
+
   it("the import scan sees what it is meant to see", ({ expect }) => {
     expect(sources.flatMap((source) => source.imports).length).toBeGreaterThan(10);
     const text = 'import { a } from "./a.ts";\nconst b = await import("../b/b.ts");\nimport "./c.ts";';
@@ -114,7 +125,7 @@ describe("architecture", () => {
   it("src never imports test, nor a path without its extension", ({ expect }) => {
     const wrong = product.flatMap((source) =>
       source.imports
-        .filter((target) => !target.startsWith("src/") || !/\.(ts|json)$/.test(target))
+        .filter((target) => !target.startsWith("src/") || !/\.(tsx?|json|css)$/.test(target))
         .map((target) => `${source.path} imports ${target}`),
     );
     expect(wrong).toEqual([]);

@@ -33,8 +33,8 @@ export function addServerCommand(program: Command, io: Io, finish: (exitCode: nu
     for (const warning of warnings) logger.warn(warning);
     const running = await startEmbeddedServer(config, logger);
     logger.info(
-      { apiUrl: running.apiUrl, dataDir: config.server.dataDir },
-      `Serving the Prefect API at ${running.apiUrl}, data in ${config.server.dataDir}. Stop with Ctrl-C`,
+      { apiUrl: running.apiUrl, url: running.url, dataDir: config.server.dataDir },
+      `Serving the Prefect API at ${running.apiUrl}, the page at ${running.url}, data in ${config.server.dataDir}. Stop with Ctrl-C`,
     );
     let unlisten: () => void = () => undefined;
     await new Promise<void>((resolve) => {

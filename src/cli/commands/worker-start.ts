@@ -46,7 +46,7 @@ export function addWorkerCommand(program: Command, io: Io, finish: (exitCode: nu
     try {
       logger.info(
         { apiUrl: server.apiUrl },
-        `No API URL is configured: this process also serves the API, at ${server.apiUrl} (data in ${config.server.dataDir})`,
+        `No API URL is configured: this process also serves the API, at ${server.apiUrl}, and the page at ${server.url} (data in ${config.server.dataDir})`,
       );
       const { authString } = config.server;
       const env = authString === undefined ? io.env : { ...io.env, PREFECT_API_AUTH_STRING: authString };

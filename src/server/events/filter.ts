@@ -13,6 +13,8 @@ export interface EventFilter {
   /** Stored form; events from then on are sent before the live ones. */
   readonly since: string | undefined;
   readonly until: string | undefined;
+  /** The event's resource is one of these; undefined: any. `matches` holds that, too: this is for the store's index. */
+  readonly resourceIds: readonly string[] | undefined;
   readonly matches: EventPredicate;
 }
 
@@ -30,6 +32,7 @@ export function parseEventFilter(filter: JsonObject): EventFilter {
   return {
     since,
     until,
+    resourceIds: isJsonObject(filter["resource"]) ? textsOf(filter["resource"], "id") : undefined,
     matches: (event) =>
       (since === undefined || event.occurred >= since) &&
       (until === undefined || event.occurred <= until) &&

@@ -14,9 +14,13 @@ export function readEvents(
   { limit, order = "DESC" }: { readonly limit: number; readonly order?: "ASC" | "DESC" },
 ): ServerEvent[] {
   const found: ServerEvent[] = [];
+  const ids = filter.resourceIds ?? [];
+  // By the index: one run's few events are not looked for among all.
+  const within = ids.length === 0 ? "" : "resource_id IN (SELECT value FROM json_each(?)) AND";
   for (let offset = 0; found.length < limit; offset += PAGE) {
     const rows = reader.all(
-      `SELECT * FROM event WHERE occurred >= ? AND occurred <= ? ORDER BY occurred ${order}, seq ${order} LIMIT ? OFFSET ?`,
+      `SELECT * FROM event WHERE ${within} occurred >= ? AND occurred <= ? ORDER BY occurred ${order}, seq ${order} LIMIT ? OFFSET ?`,
+      ...(ids.length === 0 ? [] : [JSON.stringify(ids)]),
       filter.since ?? "",
       filter.until ?? "9999",
       PAGE,

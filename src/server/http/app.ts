@@ -1,10 +1,14 @@
+import { join } from "node:path";
+
 import fastify from "fastify";
 
 import { coerceError } from "../../errors.ts";
 import { parseJson } from "../../json/parse.ts";
+import { packageRoot } from "../../lifecycle/package-root.ts";
 import { ClosedError, isConflict } from "../store/database.ts";
 import { isAuthorized } from "./auth.ts";
 import { ApiError, InvalidValueError, invalidRequest } from "./errors.ts";
+import { addPage } from "./page.ts";
 import { serializeReply } from "./reply.ts";
 
 import type { FastifyInstance } from "fastify";
@@ -46,7 +50,7 @@ export function createApp(context: ServerContext, routes: readonly Routes[]): Fa
     if (isAuthorized(request.headers.authorization, authString)) return;
     await reply.status(401).send({ exception_message: "Unauthorized" });
   });
-  app.setNotFoundHandler((_request, reply) => reply.status(404).send({ detail: "Not Found" }));
+  addPage(app, join(packageRoot, "dist", "page"));
   app.setErrorHandler((thrown, request, reply) => {
     const answer = answerFor(thrown);
     if (answer.status >= 500 && answer.status !== 503) {

@@ -10,6 +10,8 @@ interface LazyCommand {
   /** Prefect's second name for it. */
   readonly alias?: string;
   readonly description: string;
+  /** Left out of the help. */
+  readonly isHidden?: boolean;
   /** Gives the function that declares its flags, or its commands. */
   readonly load: () => Promise<(command: Command, context: CommandContext) => void>;
 }
@@ -93,6 +95,19 @@ const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./commands/config.ts")).addConfigCommands,
   },
   {
+    heading: SET_UP,
+    name: "completion",
+    description: "print the script by which a shell completes these commands",
+    load: async () => (await import("./commands/completion.ts")).addCompletionFlags,
+  },
+  {
+    heading: SET_UP,
+    name: "__complete",
+    description: "what the shells ask",
+    isHidden: true,
+    load: async () => (await import("./commands/completion.ts")).addCompleteFlags,
+  },
+  {
     heading: LOOK_INTO,
     name: "render",
     description: "print the finished job configuration of a deployment",
@@ -114,8 +129,8 @@ export async function addLazyCommands(
 ): Promise<void> {
   // `help work-pool` names it second.
   const named = argv.filter((word) => !word.startsWith("-")).slice(0, 2);
-  for (const { heading, name, alias, description, load } of COMMANDS) {
-    const command = program.command(name).helpGroup(heading).description(description);
+  for (const { heading, name, alias, description, isHidden = false, load } of COMMANDS) {
+    const command = program.command(name, { hidden: isHidden }).helpGroup(heading).description(description);
     if (alias !== undefined) command.alias(alias);
     if (named.includes(name) || (alias !== undefined && named.includes(alias))) {
       (await load())(command, context);

@@ -1,11 +1,14 @@
+import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, it, onTestFinished } from "vitest";
 
 import { runCli, startCli } from "../../support/cli.ts";
 import { freePort } from "../../support/prefect-server.ts";
+import { workerBundle } from "../../support/worker-process.ts";
 import { startApi } from "../server/api.ts";
 
 import type { AddressInfo } from "node:net";
@@ -77,5 +80,32 @@ describe("server status", () => {
     const { port } = ill.address() as AddressInfo;
     const waiting = startCli(["server", "status", "--wait", "--api-url", `http://127.0.0.1:${port}/api`]);
     expect((await waiting.result).code).toBe(130);
+  });
+});
+
+describe("completion", () => {
+  it("knows commands, their commands and their flags", async ({ expect }) => {
+    const complete = async (...words: readonly string[]): Promise<string[]> =>
+      (await runCli(["__complete", "--", ...words])).stdout
+        .split("\n")
+        .map((line) => line.split("\t")[0] ?? "");
+    expect(await complete("work-")).toEqual(["work-pool", "work-queue", ""]);
+    expect(await complete("work-pool", "p")).toEqual(["pause", "preview", ""]);
+    expect(await complete("deployments", "schedule", "")).toContain("resume");
+    expect(await complete("deployment", "run", "--wat")).toEqual(["--watch", "--watch-timeout", ""]);
+    expect(await complete("__")).toEqual([""]);
+  });
+
+  it("completes in bash; another shell is refused", async ({ expect }) => {
+    const directory = await mkdtemp(join(tmpdir(), "cli-completion-"));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const { stdout } = await runCli(["completion", "bash"]);
+    const script = `lighterman() { '${process.execPath}' '${workerBundle}' "$@"; }
+${stdout}
+COMP_WORDS=(lighterman flow-run lo); COMP_CWORD=2; _lighterman; echo "<\${COMPREPLY[*]}>"`;
+    const env = { PATH: process.env["PATH"] ?? "", HOME: directory };
+    const { stdout: completed } = await promisify(execFile)("bash", ["-c", script], { env });
+    expect(completed).toBe("<logs>\n");
+    expect(await runCli(["completion", "csh"])).toMatchObject({ code: 2 });
   });
 });

@@ -107,7 +107,16 @@ class Target {
       name: "bench",
       flow_id: flow.id,
       work_pool_name: this.#workPool,
-      enforce_parameter_schema: false,
+      parameter_openapi_schema: {
+        title: "Parameters",
+        type: "object",
+        properties: {
+          n: { type: "integer", title: "n", position: 0 },
+          text: { type: "string", title: "text", position: 1, default: "" },
+        },
+        required: ["n"],
+      },
+      enforce_parameter_schema: true,
     });
     this.#deploymentId = deployment.id;
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
@@ -48,7 +49,10 @@ export function addWorkPoolRoutes(app: FastifyInstance, context: ServerContext):
     const template = isJsonObject(body["base_job_template"]) ? body["base_job_template"] : {};
     checkTemplateShape(template);
     const id = randomUUID();
-    const tools = Object.keys(template).length === 0 ? undefined : await context.schemaTools();
+    // A worker's own template is good: it does not load the libraries.
+    const isKnown =
+      Object.keys(template).length === 0 || isDeepStrictEqual(template, PROCESS_BASE_JOB_TEMPLATE);
+    const tools = isKnown ? undefined : await context.schemaTools();
     const pool = await database.write((tx) => {
       if (tools !== undefined) checkDefaults(context, tools, template);
       if (tx.get("SELECT 1 FROM work_pool WHERE name = ?", name) !== undefined) {

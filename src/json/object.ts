@@ -41,6 +41,12 @@ export function ownValue(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
+/** The text under an own key; undefined when there is something else or nothing. */
+export function textIn(object: JsonObject, key: string): string | undefined {
+  const value = ownValue(object, key);
+  return typeof value === "string" ? value : undefined;
+}
+
 /** True for what JavaScript takes for an array index (a few more digits do no harm). */
 function isReordered(key: string): boolean {
   const first = key.charCodeAt(0);

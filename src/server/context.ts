@@ -1,5 +1,6 @@
 import type { Clock } from "../lifecycle/clock.ts";
 import type { Logger } from "../log/logger.ts";
+import type { AutomationChanges } from "./automations/automations.ts";
 import type { Channel } from "./events/channel.ts";
 import type { ServerEvent } from "./events/event.ts";
 import type { SchemaTools } from "./schema-tools/tools.ts";
@@ -34,4 +35,6 @@ export interface ServerContext {
   readonly logs: Channel<StoredLog>;
   /** Checks parameters and job variables. */
   readonly schemaTools: () => Promise<SchemaTools>;
+  /** To be told of changes of automations. */
+  readonly automations: AutomationChanges;
 }

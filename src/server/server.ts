@@ -4,6 +4,7 @@ import { coerceError, WorkerError } from "../errors.ts";
 import { systemClock } from "../lifecycle/clock.ts";
 import { startLoop } from "../lifecycle/loop.ts";
 import { Scope } from "../lifecycle/scope.ts";
+import { Automations } from "./automations/automations.ts";
 import { Channel } from "./events/channel.ts";
 import { createApp } from "./http/app.ts";
 import { attachWebSockets } from "./http/web-sockets.ts";
@@ -49,6 +50,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     const database = await Database.open(join(settings.dataDirectory, "server.db"));
     scope.defer(() => database.close());
+    const automations = new Automations();
     const context: ServerContext = {
       database,
       clock,
@@ -58,7 +60,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       events: new Channel<ServerEvent>(),
       logs: new Channel<StoredLog>(),
       schemaTools: lazySchemaTools(),
+      automations,
     };
+    automations.start(context);
+    scope.defer(() => automations.stop());
     const app = createApp(context, ROUTES);
     const sockets = attachWebSockets(app.server, context, SOCKETS);
     await app.listen({ host: settings.host, port: settings.port }).catch((thrown: unknown) => {
@@ -68,7 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       sockets.close();
       await app.close();
     });
-    for (const service of createServices()) startService(scope, context, service);
+    for (const service of [...createServices(), automations.service]) startService(scope, context, service);
     const { port } = app.server.address() as AddressInfo;
     const url = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${port}`;
     return { url, apiUrl: `${url}/api`, close: () => scope.close() };

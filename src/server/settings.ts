@@ -28,6 +28,7 @@ export interface ServerSettings {
   readonly pauseExpirations: { readonly loopSeconds: number };
   readonly cancellationCleanup: { readonly loopSeconds: number; readonly cancellingTimeoutSeconds: number };
   readonly leases: { readonly loopSeconds: number };
+  readonly automations: { readonly loopSeconds: number };
   readonly retention: { readonly loopSeconds: number; readonly eventsSeconds: number };
   readonly deploymentConcurrencySlotWaitSeconds: number;
   readonly initialDeploymentLeaseDurationSeconds: number;
@@ -57,6 +58,7 @@ export const DEFAULT_SERVER_SETTINGS: Omit<ServerSettings, "dataDirectory"> = {
   pauseExpirations: { loopSeconds: 5 },
   cancellationCleanup: { loopSeconds: 20, cancellingTimeoutSeconds: 300 },
   leases: { loopSeconds: 5 },
+  automations: { loopSeconds: 5 },
   retention: { loopSeconds: 3600, eventsSeconds: 7 * 86_400 },
   deploymentConcurrencySlotWaitSeconds: 30,
   initialDeploymentLeaseDurationSeconds: 300,

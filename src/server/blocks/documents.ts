@@ -173,7 +173,8 @@ function assemble(
   return { data, references };
 }
 
-function dataOf({ secretBox }: ServerContext, row: BlockDocumentRow): JsonObject {
+/** What a document holds itself, secrets in plain text. */
+export function dataOf({ secretBox }: ServerContext, row: BlockDocumentRow): JsonObject {
   return objectColumn(secretBox.decrypt(row.data));
 }
 

@@ -34,14 +34,17 @@ export function hydrateParameters(
 }
 
 /** The same for any object. Throws a HydrationError. */
-export function hydrateInput(reader: Reader, { render }: SchemaTools, input: JsonObject): JsonObject {
+export function hydrateInput(reader: Reader, { templates }: SchemaTools, input: JsonObject): JsonObject {
   return hydrate(input, {
-    render,
-    variable: (name): Json | undefined => {
-      const row = reader.get<{ value: string }>("SELECT value FROM variable WHERE name = ?", name);
-      return row === undefined ? undefined : parseJson(row.value);
-    },
+    render: (template) => templates.render(template, {}),
+    variable: (name) => readVariable(reader, name),
   });
+}
+
+/** The value of a variable; undefined when there is none. */
+export function readVariable(reader: Reader, name: string): Json | undefined {
+  const row = reader.get<{ value: string }>("SELECT value FROM variable WHERE name = ?", name);
+  return row === undefined ? undefined : parseJson(row.value);
 }
 
 /** Checks the parameters of a run. Throws a 409, or a 422 for a schema that refers to itself. */

@@ -33,6 +33,7 @@ export function runDeployment(
   tools: SchemaTools,
   deploymentId: string,
   body: JsonObject,
+  createdBy: JsonObject | null = null,
 ): { readonly id: string; readonly isNew: boolean } {
   const deployment = findDeployment(tx, deploymentId);
   if (deployment === undefined) throw notFound("Deployment");
@@ -90,6 +91,7 @@ export function runDeployment(
     jobVariables,
     idempotencyKey: textOf(body, "idempotency_key") ?? null,
     parentTaskRunId: parent === undefined ? null : parseUuid(parent),
+    createdBy,
   });
 }
 

@@ -35,7 +35,8 @@ export function readEvents(
   return found;
 }
 
-function eventOf(row: Row): ServerEvent {
+/** An event from its row. */
+export function eventOf(row: Row): ServerEvent {
   return {
     id: String(row["id"]),
     occurred: String(row["occurred"]),

@@ -1,3 +1,4 @@
+import { setDeploymentStatus } from "../deployments/status.ts";
 import { ApiError } from "../http/errors.ts";
 import { selectFlowRuns } from "../runs/row.ts";
 import { addSeconds, timestampOf } from "../store/timestamp.ts";
@@ -85,11 +86,8 @@ async function notePoll(
     for (const queue of stale) {
       tx.run("UPDATE work_queue SET last_polled = ?, status = 'READY' WHERE id = ?", now, queue.id);
       if (queue.status !== "READY") announceQueue(context, tx, pool, queue, "ready");
-      tx.run(
-        "UPDATE deployment SET last_polled = ?, status = 'READY' WHERE work_queue_id = ?",
-        now,
-        queue.id,
-      );
+      tx.run("UPDATE deployment SET last_polled = ? WHERE work_queue_id = ?", now, queue.id);
+      setDeploymentStatus(context, tx, "READY", "work_queue_id = ?", queue.id);
     }
   });
 }

@@ -1,16 +1,152 @@
+import {
+  condition,
+  countRows,
+  filterBy,
+  joined,
+  tagsField,
+  textField,
+  timeField,
+} from "../filters/conditions.ts";
+import { pageOf } from "../filters/index.ts";
+import { objectBody, parseUuid } from "../http/body.ts";
+import { ApiError } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
+import { readAutomationPatch, readAutomationUpdate, readNewAutomation } from "../automations/read.ts";
+import { automationReply, selectAutomations } from "../automations/row.ts";
+import {
+  automationsRelatedTo,
+  createAutomation,
+  deleteAutomation,
+  deleteOwnedAutomations,
+  getAutomation,
+  updateAutomation,
+} from "../automations/write.ts";
 
 import type { FastifyInstance } from "fastify";
 
-/**
- * Automations are absent: none can be made (POST is a 404, as on a server that does not know them), so every list of them is
- * empty. Prefect's client asks for these lists when it deploys and inspects.
- */
-export function addAutomationRoutes(app: FastifyInstance): void {
-  app.post("/automations/filter", () => []);
-  app.post("/automations/count", () => jsonValue(0));
-  app.get("/automations/related-to/:resource", () => []);
-  app.delete("/automations/owned-by/:resource", async (_request, reply) =>
-    reply.status(202).send(jsonValue(null)),
+import type { JsonObject } from "../../json/value.ts";
+import type { Checks } from "../automations/model.ts";
+import type { ServerContext } from "../context.ts";
+import type { Condition } from "../filters/conditions.ts";
+
+interface IdParams {
+  readonly id: string;
+}
+
+interface ResourceParams {
+  readonly resource: string;
+}
+
+const FIELDS = {
+  id: textField("automation.id"),
+  name: textField("automation.name"),
+  created: timeField("automation.created"),
+  tags: tagsField("automation.tags"),
+};
+
+const SORTS: Readonly<Record<string, string>> = {
+  CREATED_DESC: "automation.created DESC",
+  UPDATED_DESC: "automation.updated DESC",
+  NAME_ASC: "automation.name",
+  NAME_DESC: "automation.name DESC",
+};
+
+/** Automations (prefect/server/api/automations.py). */
+export function addAutomationRoutes(app: FastifyInstance, context: ServerContext): void {
+  const { database } = context;
+
+  app.post("/automations", async ({ body }, reply) => {
+    const automation = readNewAutomation(body, await checksOf(context));
+    const row = await database.write((tx) => createAutomation(context, tx, automation));
+    return reply.status(201).send(automationReply(row));
+  });
+
+  app.get<{ Params: IdParams }>("/automations/:id", ({ params }) =>
+    automationReply(getAutomation(database, idIn(params))),
   );
+
+  app.put<{ Params: IdParams }>("/automations/:id", async ({ params, body }, reply) => {
+    const id = idIn(params);
+    const change = readAutomationUpdate(body, await checksOf(context));
+    await database.write((tx) => updateAutomation(context, tx, id, change));
+    return reply.status(204).send();
+  });
+
+  app.patch<{ Params: IdParams }>("/automations/:id", async ({ params, body }, reply) => {
+    const id = idIn(params);
+    const change = readAutomationPatch(body);
+    await database.write((tx) => updateAutomation(context, tx, id, change));
+    return reply.status(204).send();
+  });
+
+  app.delete<{ Params: IdParams }>("/automations/:id", async ({ params }, reply) => {
+    const id = idIn(params);
+    await database.write((tx) => deleteAutomation(context, tx, id));
+    return reply.status(204).send();
+  });
+
+  app.post("/automations/filter", ({ body }) => {
+    const given = objectBody(body);
+    const { sql, values } = filterOf(given);
+    const { limit, offset } = pageOf(given);
+    return selectAutomations(
+      database,
+      `WHERE ${sql} ORDER BY ${sortOf(given)} LIMIT ? OFFSET ?`,
+      ...values,
+      limit,
+      offset,
+    ).map((row) => automationReply(row));
+  });
+
+  app.post("/automations/count", ({ body }) =>
+    jsonValue(countRows(database, "automation", filterOf(objectBody(body)))),
+  );
+
+  app.get<{ Params: ResourceParams }>("/automations/related-to/:resource", ({ params }) =>
+    automationsRelatedTo(database, params.resource).map((row) => automationReply(row)),
+  );
+
+  app.delete<{ Params: ResourceParams }>("/automations/owned-by/:resource", async ({ params }, reply) => {
+    await database.write((tx) => deleteOwnedAutomations(context, tx, params.resource));
+    return reply.status(202).send(jsonValue(null));
+  });
+}
+
+async function checksOf(context: ServerContext): Promise<Checks> {
+  const { templates } = await context.schemaTools();
+  return { templateProblem: (template) => templates.problem(template) };
+}
+
+/** An id that is none leads nowhere, as in Prefect. */
+function idIn({ id }: IdParams): string {
+  try {
+    return parseUuid(id);
+  } catch {
+    throw new ApiError(404, "Not Found");
+  }
+}
+
+function filterOf(body: JsonObject): Condition {
+  const conditions = filterBy(FIELDS, body["automations"]);
+  return conditions.length === 0 ? condition("1") : joined(conditions);
+}
+
+function sortOf({ sort }: JsonObject): string {
+  if (sort === undefined) return SORTS["NAME_ASC"] ?? "";
+  const order = typeof sort === "string" ? SORTS[sort] : undefined;
+  if (order !== undefined) return order;
+  const expected = "'CREATED_DESC', 'UPDATED_DESC', 'NAME_ASC' or 'NAME_DESC'";
+  throw new ApiError(422, {
+    exception_message: "Invalid request received.",
+    exception_detail: [
+      {
+        type: "enum",
+        loc: ["body", "sort"],
+        msg: `Input should be ${expected}`,
+        input: sort,
+        ctx: { expected },
+      },
+    ],
+    request_body: { sort },
+  });
 }

@@ -6,6 +6,7 @@ import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { apiClientOf } from "../runs/api-client.ts";
 import { createFlowRun } from "../runs/create.ts";
+import { deleteFlowRun } from "../runs/delete.ts";
 import { resumeFlowRun } from "../runs/resume.ts";
 import { findFlowRun, findState, flowRunReply, selectFlowRuns } from "../runs/row.ts";
 import { orchestrationReply, setFlowRunState } from "../runs/set-state.ts";
@@ -114,16 +115,7 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
   });
 
   app.delete<{ Params: IdParams }>("/flow_runs/:id", async ({ params }, reply) => {
-    await database.write((tx) => {
-      const id = parseUuid(params.id);
-      const run = findFlowRun(tx, id);
-      if (run === undefined) throw notFound("Flow run");
-      // Ends it first, so that a slot it holds goes back.
-      if (run.state_type === "PENDING" || run.state_type === "RUNNING" || run.state_type === "CANCELLING") {
-        setFlowRunState(context, tx, id, stateOf("CANCELLED"), { policy: "forced" });
-      }
-      tx.run("DELETE FROM flow_run WHERE id = ?", id);
-    });
+    await database.write((tx) => deleteFlowRun(context, tx, parseUuid(params.id)));
     return reply.status(204).send();
   });
 

@@ -9,10 +9,11 @@ import { clauseOf, compileFilters } from "../filters/index.ts";
 import { integerOf, objectBody, requiredName, requiredPlainName, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
-import { DEFAULT_QUEUE, getPool, getQueue, insertQueue, makeRoom } from "../pools/queues.ts";
+import { changePool, changeQueue } from "../pools/change.ts";
 import { checkDefaults, checkTemplateShape } from "../pools/job-variables.ts";
+import { DEFAULT_QUEUE, getPool, getQueue, insertQueue } from "../pools/queues.ts";
 import { pollRuns } from "../pools/poll.ts";
-import { setPoolStatus } from "../pools/status.ts";
+import { announcePool, setPoolStatus } from "../pools/status.ts";
 import { workPoolReply, workQueueReply, workerReply } from "../pools/row.ts";
 import { parseTimestamp, timestampOf } from "../store/timestamp.ts";
 
@@ -22,7 +23,6 @@ import type { JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 import type { Condition } from "../filters/conditions.ts";
 import type { Reply } from "../http/reply.ts";
-import type { Transaction } from "../store/database.ts";
 import type { WorkPoolRow, WorkQueueRow, WorkerRow } from "../pools/row.ts";
 
 interface PoolParams {
@@ -85,7 +85,9 @@ export function addWorkPoolRoutes(app: FastifyInstance, context: ServerContext):
         description: "The work pool's default queue.",
       });
       tx.run("UPDATE work_pool SET default_queue_id = ? WHERE id = ?", queue.id, id);
-      return getPool(tx, name);
+      const made = getPool(tx, name);
+      announcePool(context, tx, made, made.is_paused === 1 ? "paused" : "not-ready");
+      return made;
     });
     return reply.status(201).send(workPoolReply(database, pool));
   });
@@ -95,27 +97,7 @@ export function addWorkPoolRoutes(app: FastifyInstance, context: ServerContext):
   );
 
   app.patch<{ Params: PoolParams }>("/work_pools/:name", async ({ params, body }, reply) => {
-    const change = objectBody(body);
-    if (isJsonObject(change["base_job_template"])) checkTemplateShape(change["base_job_template"]);
-    await database.write((tx) => {
-      const pool = getPool(tx, params.name);
-      tx.run(
-        "UPDATE work_pool SET updated = ?, description = ?, is_paused = ?, base_job_template = ?, concurrency_limit = ?, storage_configuration = ? WHERE id = ?",
-        timestampOf(clock.now()),
-        "description" in change ? (textOf(change, "description") ?? null) : pool.description,
-        typeof change["is_paused"] === "boolean" ? Number(change["is_paused"]) : pool.is_paused,
-        isJsonObject(change["base_job_template"])
-          ? stringifyJson(change["base_job_template"])
-          : pool.base_job_template,
-        "concurrency_limit" in change
-          ? (integerOf(change, "concurrency_limit") ?? null)
-          : pool.concurrency_limit,
-        isJsonObject(change["storage_configuration"])
-          ? stringifyJson(change["storage_configuration"])
-          : pool.storage_configuration,
-        pool.id,
-      );
-    });
+    await database.write((tx) => changePool(context, tx, getPool(tx, params.name), objectBody(body)));
     return reply.status(204).send();
   });
 
@@ -156,7 +138,7 @@ export function addWorkPoolRoutes(app: FastifyInstance, context: ServerContext):
 }
 
 function addQueueRoutes(app: FastifyInstance, context: ServerContext): void {
-  const { database, clock } = context;
+  const { database } = context;
 
   app.post<{ Params: PoolParams }>("/work_pools/:name/queues", async ({ params, body }, reply) => {
     const given = objectBody(body);
@@ -189,7 +171,7 @@ function addQueueRoutes(app: FastifyInstance, context: ServerContext): void {
 
   app.patch<{ Params: QueueParams }>("/work_pools/:name/queues/:queue", async ({ params, body }, reply) => {
     await database.write((tx) =>
-      changeQueue(tx, getQueue(tx, params.name, params.queue), objectBody(body), timestampOf(clock.now())),
+      changeQueue(context, tx, getQueue(tx, params.name, params.queue), objectBody(body)),
     );
     return reply.status(204).send();
   });
@@ -219,23 +201,6 @@ function addQueueRoutes(app: FastifyInstance, context: ServerContext): void {
       .all<WorkQueueRow>(`SELECT work_queue.* FROM work_queue ${sql}`, ...values)
       .map((row) => workQueueReply(database, row));
   }
-}
-
-function changeQueue(tx: Transaction, queue: WorkQueueRow, change: JsonObject, now: string): void {
-  const priority = integerOf(change, "priority") ?? queue.priority;
-  if (priority !== queue.priority) makeRoom(tx, queue.work_pool_id, priority, queue.id);
-  tx.run(
-    "UPDATE work_queue SET updated = ?, name = ?, description = ?, is_paused = ?, concurrency_limit = ?, priority = ? WHERE id = ?",
-    now,
-    textOf(change, "name") ?? queue.name,
-    textOf(change, "description") ?? queue.description,
-    typeof change["is_paused"] === "boolean" ? Number(change["is_paused"]) : queue.is_paused,
-    "concurrency_limit" in change
-      ? (integerOf(change, "concurrency_limit") ?? null)
-      : queue.concurrency_limit,
-    priority,
-    queue.id,
-  );
 }
 
 function addWorkerRoutes(app: FastifyInstance, context: ServerContext): void {

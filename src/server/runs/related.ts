@@ -1,34 +1,46 @@
+import { isJsonObject } from "../../json/value.ts";
+import { textIn } from "../../json/object.ts";
+import { parseJson } from "../../json/parse.ts";
+
 import type { Resource } from "../events/event.ts";
 import type { Reader } from "../store/database.ts";
+import type { FlowRunRow } from "./row.ts";
 
 interface RelatedRow {
   readonly flow_id: string;
   readonly flow_name: string;
+  readonly flow_tags: string;
   readonly deployment_id: string | null;
   readonly deployment_name: string | null;
+  readonly deployment_tags: string | null;
   readonly queue_id: string | null;
   readonly queue_name: string | null;
   readonly pool_id: string | null;
   readonly pool_name: string | null;
   readonly pool_type: string | null;
+  readonly task_run_name: string | null;
+  readonly task_run_tags: string | null;
 }
 
-interface Run {
-  readonly flow_id: string;
-  readonly deployment_id: string | null;
-  readonly work_queue_id: string | null;
-  readonly tags: string;
-}
+type Run = Pick<
+  FlowRunRow,
+  "flow_id" | "deployment_id" | "work_queue_id" | "parent_task_run_id" | "tags" | "created_by"
+>;
 
-/** The resources that a run's events name: its flow, deployment, work queue, work pool and tags. */
+/**
+ * The resources that a run's events name: its flow, deployment, work queue, work pool, the task run that it is a subflow of, the
+ * tags of all of them, and who made it (prefect/server/models/events.py).
+ */
 export function relatedOf(reader: Reader, run: Run): Resource[] {
   const row = reader.get<RelatedRow>(
-    `SELECT flow.id AS flow_id, flow.name AS flow_name, d.id AS deployment_id, d.name AS deployment_name,
-       q.id AS queue_id, q.name AS queue_name, p.id AS pool_id, p.name AS pool_name, p.type AS pool_type
+    `SELECT flow.id AS flow_id, flow.name AS flow_name, flow.tags AS flow_tags, d.id AS deployment_id, d.name AS deployment_name, d.tags AS deployment_tags,
+       q.id AS queue_id, q.name AS queue_name, p.id AS pool_id, p.name AS pool_name, p.type AS pool_type, t.name AS task_run_name, t.tags AS task_run_tags
      FROM flow LEFT JOIN deployment d ON d.id = ? LEFT JOIN work_queue q ON q.id = ? LEFT JOIN work_pool p ON p.id = q.work_pool_id
+       LEFT JOIN task_run t ON t.id = ?
      WHERE flow.id = ?`,
     run.deployment_id,
     run.work_queue_id,
+    run.parent_task_run_id,
     run.flow_id,
   );
   if (row === undefined) return [];
@@ -42,10 +54,36 @@ export function relatedOf(reader: Reader, run: Run): Resource[] {
       "prefect.work-pool.type": row.pool_type ?? "",
     });
   }
-  for (const tag of JSON.parse(run.tags) as string[]) {
+  if (run.parent_task_run_id !== null && row.task_run_name !== null)
+    related.push(resource("task-run", run.parent_task_run_id, row.task_run_name));
+  for (const tag of tagsOf(run.tags, row.flow_tags, row.deployment_tags, row.task_run_tags)) {
     related.push({ "prefect.resource.id": `prefect.tag.${tag}`, "prefect.resource.role": "tag" });
   }
-  return related;
+  return [...related, ...creatorOf(run.created_by)];
+}
+
+const NO_TAGS = "[]";
+
+function tagsOf(...columns: readonly (string | null)[]): string[] {
+  const lists = columns.filter((column) => column !== null && column !== NO_TAGS);
+  if (lists.length === 0) return [];
+  return [...new Set(lists.flatMap((column) => JSON.parse(column ?? NO_TAGS) as string[]))].toSorted();
+}
+
+function creatorOf(createdBy: string | null): Resource[] {
+  if (createdBy === null) return [];
+  const creator = parseJson(createdBy);
+  if (!isJsonObject(creator)) return [];
+  const kind = { DEPLOYMENT: "deployment", AUTOMATION: "automation" }[textIn(creator, "type") ?? ""];
+  if (kind === undefined) return [];
+  const name = textIn(creator, "display_value") ?? "";
+  return [
+    {
+      "prefect.resource.id": `prefect.${kind}.${textIn(creator, "id") ?? ""}`,
+      "prefect.resource.role": "creator",
+      ...(name === "" ? {} : { "prefect.resource.name": name }),
+    },
+  ];
 }
 
 function resource(kind: string, id: string, name: string | null): Resource {

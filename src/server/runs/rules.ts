@@ -13,6 +13,7 @@ export interface CurrentState {
   readonly type: StateType;
   readonly name: string;
   readonly timestamp: string;
+  readonly message: string | null;
   readonly details: JsonObject;
   readonly data: Json;
 }

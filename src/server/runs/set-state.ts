@@ -35,6 +35,10 @@ export interface Orchestration {
   readonly detailsType?: "abort_details";
 }
 
+const MAX_EVENT_MESSAGE = 100_000;
+/** States that follow each other so closely name each other in their events, so that their order is sure. */
+const TIGHT_MS = 5 * 60 * 1000;
+
 const BUSY: ReadonlySet<string> = new Set(["PENDING", "RUNNING", "CANCELLING"]);
 
 interface Options {
@@ -173,6 +177,7 @@ function writeState(
     current?.type === "RUNNING" ? (epochMsOf(timestamp) - epochMsOf(current.timestamp)) / 1000 : 0;
   const nextPolicy = resumes && (isRunning || isEnd) ? { ...policy, resuming: false } : policy;
   const retryType = nextPolicy["retry_type"];
+  const runCount = run.run_count + (isRunning && !resumes ? 1 : 0);
   tx.run(
     `UPDATE flow_run SET updated = ?, state_id = ?, state_type = ?, state_name = ?, state_timestamp = ?, empirical_policy = ?, retry_type = ?,
        run_count = ?, expected_start_time = ?, next_scheduled_start_time = ?, start_time = ?, end_time = ?, total_run_time = ? WHERE id = ?`,
@@ -183,7 +188,7 @@ function writeState(
     timestamp,
     stringifyJson(nextPolicy),
     typeof retryType === "string" ? retryType : null,
-    run.run_count + (isRunning && !resumes ? 1 : 0),
+    runCount,
     run.expected_start_time ?? scheduled ?? timestamp,
     scheduled,
     startTime,
@@ -193,10 +198,11 @@ function writeState(
   );
   if (run.parent_task_run_id !== null)
     followSubflow(context, tx, run.parent_task_run_id, run.id, proposed, timestamp);
-  emitStateEvent(context, tx, run, current, state);
+  emitStateEvent(context, tx, { ...run, run_count: runCount }, current, state);
   return state;
 }
 
+/** prefect/server/models/events.py: flow_run_state_change_event. */
 function emitStateEvent(
   context: ServerContext,
   tx: Transaction,
@@ -204,6 +210,9 @@ function emitStateEvent(
   current: CurrentState | undefined,
   state: StateRow,
 ): void {
+  const message = (state.message ?? "").slice(0, MAX_EVENT_MESSAGE);
+  const isTight =
+    current !== undefined && Math.abs(epochMsOf(state.timestamp) - epochMsOf(current.timestamp)) < TIGHT_MS;
   emitEvent(context, tx, {
     id: state.id,
     occurred: state.timestamp,
@@ -211,7 +220,8 @@ function emitStateEvent(
     resource: {
       "prefect.resource.id": `prefect.flow-run.${run.id}`,
       "prefect.resource.name": run.name,
-      "prefect.state-message": state.message ?? "",
+      "prefect.run-count": String(run.run_count),
+      "prefect.state-message": message,
       "prefect.state-name": state.name,
       "prefect.state-timestamp": state.timestamp,
       "prefect.state-type": state.type,
@@ -219,10 +229,10 @@ function emitStateEvent(
     related: relatedOf(tx, run),
     payload: {
       intended: { from: current?.type ?? null, to: state.type },
-      initial_state: current === undefined ? null : { type: current.type, name: current.name },
-      validated_state: { type: state.type, name: state.name, message: state.message },
+      initial_state: current === undefined ? null : statePayload(current, current.details),
+      validated_state: statePayload(state, state.type === "PAUSED" ? objectColumn(state.state_details) : {}),
     },
-    follows: current?.id ?? null,
+    follows: isTight ? current.id : null,
   });
 }
 
@@ -230,6 +240,18 @@ function emitStateEvent(
 function keepSlotOf(tx: Transaction, { details }: ProposedState, client: ApiClient | undefined): void {
   const lease = details["deployment_concurrency_lease_id"];
   if (typeof lease === "string" && client?.renewsLeases !== true) holdLease(tx, lease);
+}
+
+function statePayload(
+  { type, name, message }: Pick<StateRow, "type" | "name" | "message">,
+  details: JsonObject,
+): JsonObject {
+  return {
+    type,
+    name,
+    ...(message === null || message === "" ? {} : { message: message.slice(0, MAX_EVENT_MESSAGE) }),
+    ...(type === "PAUSED" ? { pause_reschedule: String(details["pause_reschedule"] === true) } : {}),
+  };
 }
 
 /** Gives the slot of the deployment's limit back (prefect: ReleaseFlowConcurrencySlots). */
@@ -260,6 +282,7 @@ function parsed(row: StateRow): CurrentState {
     type: row.type,
     name: row.name,
     timestamp: row.timestamp,
+    message: row.message,
     details: objectColumn(row.state_details),
     data: row.data === null ? null : parseJson(row.data),
   };

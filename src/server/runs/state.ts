@@ -9,7 +9,7 @@ import { parseTimestamp } from "../store/timestamp.ts";
 import type { Json, JsonObject } from "../../json/value.ts";
 import type { Reply } from "../http/reply.ts";
 
-const STATE_TYPES = [
+export const STATE_TYPES = [
   "SCHEDULED",
   "PENDING",
   "RUNNING",

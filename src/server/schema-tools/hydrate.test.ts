@@ -1,11 +1,12 @@
 import { describe, it } from "vitest";
 
 import { hydrate } from "./hydrate.ts";
-import { loadTemplates } from "./templates.ts";
+import { loadTemplates } from "../templates/template.ts";
 
 import type { JsonObject } from "../../json/value.ts";
 
-const render = await loadTemplates();
+const templates = await loadTemplates();
+const render = (template: string) => templates.render(template, {});
 
 function filled(parameters: JsonObject): JsonObject {
   return hydrate(parameters, { render, variable: (name) => (name === "answer" ? { n: 42 } : undefined) });

@@ -1,20 +1,21 @@
-import { loadTemplates } from "./templates.ts";
 import { SchemaValidator } from "../../schemas/validator.ts";
+import { loadTemplates } from "../templates/template.ts";
 
-/** What deployments and their runs are checked and filled in with. */
+import type { Templates } from "../templates/template.ts";
+
+/** What deployments, their runs and automations are checked and filled in with. */
 export interface SchemaTools {
   readonly validator: SchemaValidator;
-  /** Renders a Jinja template that is given no values. Throws with what is wrong. */
-  readonly render: (template: string) => string;
+  readonly templates: Templates;
 }
 
 /** Loads the libraries once, at the first call: a server needs them only when somebody deploys. */
 export function lazySchemaTools(): () => Promise<SchemaTools> {
   let tools: Promise<SchemaTools> | undefined;
   return async () => {
-    tools ??= Promise.all([SchemaValidator.load(), loadTemplates()]).then(([validator, render]) => ({
+    tools ??= Promise.all([SchemaValidator.load(), loadTemplates()]).then(([validator, templates]) => ({
       validator,
-      render,
+      templates,
     }));
     return tools;
   };

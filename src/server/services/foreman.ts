@@ -1,3 +1,4 @@
+import { setDeploymentStatus } from "../deployments/status.ts";
 import { announceQueue, setPoolStatus } from "../pools/status.ts";
 import { addSeconds, timestampOf } from "../store/timestamp.ts";
 
@@ -24,8 +25,11 @@ export const foreman: Service = {
     await context.database.write((tx) => {
       markWorkers(context, tx, now);
       markQueues(context, tx, addSeconds(now, -settings.foreman.workQueueLastPolledTimeoutSeconds));
-      tx.run(
-        "UPDATE deployment SET status = 'NOT_READY' WHERE status = 'READY' AND coalesce(last_polled, '') < ?",
+      setDeploymentStatus(
+        context,
+        tx,
+        "NOT_READY",
+        "last_polled < ?",
         addSeconds(now, -settings.foreman.deploymentLastPolledTimeoutSeconds),
       );
     });

@@ -200,4 +200,24 @@ CREATE INDEX automation_bucket_end ON automation_bucket (end);
 CREATE TABLE configuration (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 `;
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: TABLES }];
+// What automations have in hand. An action that is to be done stands in automation_action until it is done.
+const AUTOMATIONS = `
+CREATE TABLE automation_action (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, automation TEXT NOT NULL, action TEXT NOT NULL, action_index INTEGER NOT NULL,
+  triggered TEXT NOT NULL, triggering_labels TEXT NOT NULL, triggering_event TEXT, firing TEXT NOT NULL, triggered_event_id TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE automation_child_firing (
+  automation_id TEXT NOT NULL REFERENCES automation ON DELETE CASCADE, parent_trigger_id TEXT NOT NULL, child_trigger_id TEXT NOT NULL,
+  fired_at TEXT NOT NULL, firing TEXT NOT NULL, PRIMARY KEY (automation_id, parent_trigger_id, child_trigger_id)
+) STRICT;
+
+CREATE TABLE automation_follower (
+  event_id TEXT PRIMARY KEY, leader_id TEXT NOT NULL, received TEXT NOT NULL
+) STRICT;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: TABLES },
+  { version: 4, sql: AUTOMATIONS },
+];

@@ -24,6 +24,18 @@ export function epochMsOf(timestamp: string): number {
   return Date.parse(`${timestamp.slice(0, 19)}Z`) + Number(timestamp.slice(20, 26)) / 1000;
 }
 
+/** Microseconds since the epoch. */
+export function microsOf(timestamp: string): number {
+  return Date.parse(`${timestamp.slice(0, 19)}Z`) * 1000 + Number(timestamp.slice(20, 26));
+}
+
+/** The stored form of microseconds since the epoch. */
+export function timestampOfMicros(micros: number): string {
+  const seconds = Math.floor(micros / 1e6);
+  const fraction = String(micros - seconds * 1e6).padStart(6, "0");
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${fraction}Z`;
+}
+
 /** The stored form, `seconds` later. */
 export function addSeconds(timestamp: string, seconds: number): string {
   return timestampOf(epochMsOf(timestamp) + seconds * 1000);

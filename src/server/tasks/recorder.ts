@@ -1,3 +1,4 @@
+import { textIn } from "../../json/object.ts";
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { isTerminal, rowOfState, stateOf } from "../runs/state.ts";
@@ -77,11 +78,6 @@ export function recordTaskRun(context: ServerContext, tx: Transaction, event: Se
 function relatedId(event: ServerEvent, role: string): string | undefined {
   const found = event.related.find((resource) => resource["prefect.resource.role"] === role);
   return found?.["prefect.resource.id"]?.slice(`prefect.${role}.`.length);
-}
-
-function textIn(object: JsonObject, key: string): string | undefined {
-  const value = object[key];
-  return typeof value === "string" ? value : undefined;
 }
 
 function jsonIn(object: JsonObject, key: string, otherwise: Json): string {

@@ -7,6 +7,7 @@ import { onTestFinished } from "vitest";
 
 import { startServer } from "../../../src/server/server.ts";
 
+import type { Clock } from "../../../src/lifecycle/clock.ts";
 import type { RunningServer } from "../../../src/server/server.ts";
 import type { ServerSettings } from "../../../src/server/settings.ts";
 
@@ -36,17 +37,30 @@ export interface Api {
   propose(runId: string, state: Record<string, unknown>, force?: boolean): Promise<Answer>;
 }
 
-/** Starts a server with a store of its own, which ends with the test. */
-export async function startApi(settings: Partial<ServerSettings> = {}): Promise<Api> {
+export interface ApiOptions {
+  readonly clock?: Clock;
+  /** That of a server before; a fresh one otherwise. */
+  readonly directory?: string;
+}
+
+/** A directory for a server's store, which goes with the test. */
+export async function storeDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "server-api-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Starts a server with a store of its own, which ends with the test. */
+export async function startApi(
+  settings: Partial<ServerSettings> = {},
+  { clock, directory }: ApiOptions = {},
+): Promise<Api> {
   const server = await startServer({
-    settings: { ...settings, dataDirectory: directory, port: 0 },
+    settings: { ...settings, dataDirectory: directory ?? (await storeDirectory()), port: 0 },
     logger: pino({ level: "silent" }),
+    ...(clock === undefined ? {} : { clock }),
   });
-  onTestFinished(async () => {
-    await server.close();
-    await rm(directory, { recursive: true, force: true });
-  });
+  onTestFinished(() => server.close());
 
   async function call(
     method: string,

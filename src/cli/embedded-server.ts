@@ -10,10 +10,10 @@ const PROBE_MS = 1000;
 
 /** Starts the embedded server as the settings say. Throws a WorkerError when it would be open to others without a password. */
 export async function startEmbeddedServer(
-  { server }: Pick<Config, "server">,
+  { server, flows }: Pick<Config, "server" | "flows">,
   logger: Logger,
 ): Promise<RunningServer> {
-  const { host, port, authString, dataDir, insecure } = server;
+  const { host, port, authString, dataDir, insecure, missedHeartbeats } = server;
   if (!isLoopback(host) && authString === undefined && !insecure) {
     throw new WorkerError(
       "CONFIG_INVALID",
@@ -24,8 +24,13 @@ export async function startEmbeddedServer(
     );
   }
   // It is only loaded where it is wanted: a worker of a real server stays small.
-  const { startServer } = await import("../server/server.ts");
-  return startServer({ settings: { host, port, authString, dataDirectory: dataDir }, logger });
+  const { DEFAULT_SERVER_SETTINGS, startServer } = await import("../server/server.ts");
+  const zombies = {
+    ...DEFAULT_SERVER_SETTINGS.zombies,
+    missedHeartbeats,
+    heartbeatSeconds: flows.heartbeatFrequencyMs / 1000,
+  };
+  return startServer({ settings: { host, port, authString, dataDirectory: dataDir, zombies }, logger });
 }
 
 /** The API's URL of a server that already runs on this machine where the embedded one would be; undefined when there is none. */

@@ -60,6 +60,7 @@ export interface Config {
     readonly port: number;
     readonly authString: string | undefined;
     readonly dataDir: string;
+    readonly missedHeartbeats: number;
     readonly insecure: boolean;
   };
   readonly deployments: {
@@ -157,6 +158,7 @@ export function compileConfig(values: SettingValues, surroundings: ConfigSurroun
       port: values["server.api.port"],
       authString: values["server.api.auth_string"],
       dataDir: values["server.data"] ?? path.join(dataDir, "server"),
+      missedHeartbeats: values["server.missed_heartbeats"],
       insecure: values["server.insecure"],
     },
     deployments: { defaultWorkPoolName: values["deployments.default_work_pool_name"] },

@@ -30,6 +30,12 @@ export const SERVER_SETTINGS = {
     example: "/var/lib/lighterman/server",
     flag: { name: "data", metavar: "DIR", scope: "server" },
   }),
+  "server.missed_heartbeats": own({
+    type: integer({ min: 0 }),
+    default: "3",
+    doc: "How many heartbeats in a row a running flow run may miss before the embedded server takes it for crashed; 0 for any number.",
+    example: "5",
+  }),
   "server.insecure": own({
     type: boolean,
     default: "false",

@@ -24,6 +24,8 @@ import type { ServerEvent } from "./events/event.ts";
 import type { Service } from "./services/service.ts";
 import type { ServerSettings } from "./settings.ts";
 
+export { DEFAULT_SERVER_SETTINGS } from "./settings.ts";
+
 export interface ServerOptions {
   readonly settings: Partial<ServerSettings> & Pick<ServerSettings, "dataDirectory">;
   readonly logger: Logger;

@@ -29,6 +29,15 @@ export interface ServerSettings {
   readonly cancellationCleanup: { readonly loopSeconds: number; readonly cancellingTimeoutSeconds: number };
   readonly leases: { readonly loopSeconds: number };
   readonly automations: { readonly loopSeconds: number };
+  readonly zombies: {
+    readonly loopSeconds: number;
+    /** 0: no run is ever taken for crashed. */
+    readonly missedHeartbeats: number;
+    /** Between two heartbeats of a run that has sent only one so far. */
+    readonly heartbeatSeconds: number;
+    /** No run beats more often: what comes closer together is not its rhythm. */
+    readonly minHeartbeatSeconds: number;
+  };
   readonly retention: { readonly loopSeconds: number; readonly eventsSeconds: number };
   readonly deploymentConcurrencySlotWaitSeconds: number;
   readonly initialDeploymentLeaseDurationSeconds: number;
@@ -59,6 +68,7 @@ export const DEFAULT_SERVER_SETTINGS: Omit<ServerSettings, "dataDirectory"> = {
   cancellationCleanup: { loopSeconds: 20, cancellingTimeoutSeconds: 300 },
   leases: { loopSeconds: 5 },
   automations: { loopSeconds: 5 },
+  zombies: { loopSeconds: 10, missedHeartbeats: 3, heartbeatSeconds: 180, minHeartbeatSeconds: 30 },
   retention: { loopSeconds: 3600, eventsSeconds: 7 * 86_400 },
   deploymentConcurrencySlotWaitSeconds: 30,
   initialDeploymentLeaseDurationSeconds: 300,

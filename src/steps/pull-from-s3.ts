@@ -1,18 +1,13 @@
-import { setMaxListeners } from "node:events";
-
 import { systemClock } from "../lifecycle/clock.ts";
 import { StepError } from "./errors.ts";
-import { Bucket } from "./s3/bucket.ts";
-import { createCredentialSource } from "./s3/credentials.ts";
 import { describe, explain } from "./s3/explain.ts";
-import { readProfile } from "./s3/profile.ts";
-import { createSettings, readInputs } from "./s3/settings.ts";
+import { abortReason, withBucket } from "./s3/session.ts";
 import { TargetDirectory } from "./s3/target.ts";
 import { transferObjects } from "./s3/transfer.ts";
-import { createTransport } from "./s3/transport.ts";
 import { StepInputs } from "./step-inputs.ts";
 
 import type { JsonObject } from "../json/value.ts";
+import type { Bucket } from "./s3/bucket.ts";
 import type { Progress } from "./s3/transfer.ts";
 import type { NativeStep, StepContext, StepOutcome } from "./types.ts";
 
@@ -39,42 +34,10 @@ async function run(inputs: JsonObject, context: StepContext): Promise<StepOutcom
   const bucketName = given.text("bucket");
   const folder = given.text("folder");
   const prefix = folder === "" || folder.endsWith("/") ? folder : `${folder}/`;
-  if (bucketName === "") {
-    throw new StepError("The bucket's name is empty", {
-      hint: "Give bucket in the deployment's pull section.",
-    });
-  }
-  const s3Inputs = readInputs(inputs["credentials"], inputs["client_parameters"]);
-  const profile = await readProfile(s3Inputs.credentials.text("profile_name"), context.env);
-  const settings = createSettings(s3Inputs, profile, context);
   const target = await TargetDirectory.open(context.cwd);
-  const transport = await createTransport(settings, context.env);
-
-  // Of its own, so that waiting requests do not crowd the caller's signal.
-  const aborting = new AbortController();
-  setMaxListeners(0, aborting.signal);
-  const breakOff = async (reason: Error): Promise<void> => {
-    aborting.abort(reason);
-    await transport.destroy(reason);
-  };
-  const onAbort = (): void => void breakOff(abortReason(context.signal));
-  context.signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    context.signal.throwIfAborted();
-    const credentials = createCredentialSource(settings, transport, context);
-    const bucket = new Bucket(bucketName, {
-      settings,
-      transport,
-      credentials,
-      clock: systemClock,
-      signal: aborting.signal,
-      registerSecret: (secret) => context.registerSecret(secret),
-    });
-    await pull({ bucket, prefix, target, maxConnections: settings.maxConnections, breakOff }, context);
-  } finally {
-    context.signal.removeEventListener("abort", onAbort);
-    await transport.destroy();
-  }
+  await withBucket(bucketName, inputs, context, async (bucket, rest) => {
+    await pull({ bucket, prefix, target, ...rest }, context);
+  });
   return { outputs: { bucket: bucketName, folder, directory: target.root } };
 }
 
@@ -124,8 +87,4 @@ async function pull({ bucket, prefix, ...options }: Pull, context: StepContext):
 
 function amount({ files, bytes }: Progress): string {
   return `${files} ${files === 1 ? "file" : "files"} (${bytes} bytes)`;
-}
-
-function abortReason(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new Error("The step was aborted");
 }

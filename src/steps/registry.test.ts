@@ -4,6 +4,7 @@ import { gitClone } from "./git-clone.ts";
 import { pipInstallRequirements } from "./pip-install-requirements.ts";
 import { pythonEnvironment } from "./python-environment.ts";
 import { pullFromS3 } from "./pull-from-s3.ts";
+import { pushToS3 } from "./push-to-s3.ts";
 import { currentName, findNativeStep } from "./registry.ts";
 import { runShellScript } from "./run-shell-script.ts";
 import { setWorkingDirectory } from "./set-working-directory.ts";
@@ -13,6 +14,7 @@ describe("findNativeStep", () => {
     gitClone,
     pipInstallRequirements,
     pullFromS3,
+    pushToS3,
     pythonEnvironment,
     runShellScript,
     setWorkingDirectory,

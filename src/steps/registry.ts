@@ -32,6 +32,10 @@ const NATIVE_STEPS: readonly Entry[] = [
     names: /^prefect_aws\.(?:deployments|projects)\.steps\.pull_(?:project_)?from_s3$/,
     load: async () => (await import("./pull-from-s3.ts")).pullFromS3,
   },
+  {
+    names: /^prefect_aws\.(?:deployments|projects)\.steps\.push_(?:project_)?to_s3$/,
+    load: async () => (await import("./push-to-s3.ts")).pushToS3,
+  },
 ];
 
 /** The step that the worker runs itself under this name; undefined for one that only exists in Python. */

@@ -133,7 +133,7 @@ async function runStep(
   try {
     const resolved = await resolveInputs(inputs, progress, options);
     const context: StepContext = { ...stage, cwd: progress.cwd, env: { ...progress.env } };
-    const outcome = await execute(step, resolved, context, python);
+    const outcome = await execute(step, resolved, context, { python, kind: options.kind ?? "pull" });
     options.signal.throwIfAborted();
     settle(outcome, step, progress);
     // Prefect says nothing more about a step that returned no mapping.
@@ -167,13 +167,14 @@ async function execute(
   step: DeploymentStep,
   inputs: JsonObject,
   context: StepContext,
-  python: PythonSteps,
+  { python, kind }: { readonly python: PythonSteps; readonly kind: StepKind },
 ): Promise<StepOutcome> {
   const native = await findNativeStep(step.name);
   if (native === undefined) {
     return await python.run(currentName(step.name), inputs, step.requires, context);
   }
-  if (step.requires.length > 0) await ensureRequirements(step.requires, context);
+  // The flow may count on what a pull step requires; a build or push step that is not Python's needs nothing of it.
+  if (step.requires.length > 0 && kind === "pull") await ensureRequirements(step.requires, context);
   return await native.run(inputs, context);
 }
 

@@ -1,9 +1,10 @@
-import { cp, lstat, mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { cp, lstat, mkdir, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
 
 import { pythonRepr } from "../json/python.ts";
 import { StepError } from "./errors.ts";
+import { readIgnoreFile } from "./ignore-file.ts";
 import { PythonSteps } from "./python-steps.ts";
 
 import type { PulledCode, PullStage } from "./pull-stage.ts";
@@ -99,7 +100,7 @@ async function copyDirectory(source: string, target: string): Promise<void> {
       hint: "Choose another working directory for the work pool, or a deployment path that does not contain it.",
     });
   }
-  const isIgnored = await ignoreRules(from);
+  const isIgnored = await readIgnoreFile(join(from, ".prefectignore"));
   await cp(from, target, {
     recursive: true,
     force: true,
@@ -109,14 +110,6 @@ async function copyDirectory(source: string, target: string): Promise<void> {
       return name === "" || !isIgnored(name, (await lstat(file)).isDirectory());
     },
   });
-}
-
-async function ignoreRules(directory: string): Promise<(name: string, isDirectory: boolean) => boolean> {
-  const patterns = await readFile(join(directory, ".prefectignore"), "utf8").catch(() => undefined);
-  if (patterns === undefined) return () => false;
-  const { default: ignore } = await import("ignore");
-  const rules = ignore().add(patterns);
-  return (name, isDirectory) => rules.ignores(isDirectory ? `${name}/` : name);
 }
 
 function storageBase(env: Readonly<Record<string, string>>): string | null {

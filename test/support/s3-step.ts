@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { pullFromS3 } from "../../src/steps/pull-from-s3.ts";
+import { pushToS3 } from "../../src/steps/push-to-s3.ts";
 import type { JsonObject } from "../../src/json/value.ts";
 import type { StepContext, StepOutcome } from "../../src/steps/types.ts";
 
@@ -15,6 +16,7 @@ export interface S3Stage extends Disposable {
   readonly secrets: readonly string[];
   readonly abort: AbortController;
   pull(inputs: JsonObject): Promise<StepOutcome>;
+  push(inputs: JsonObject): Promise<StepOutcome>;
   /** Paths of all that lies below the directory but directories, sorted. */
   files(): readonly string[];
   read(path: string): Promise<string>;
@@ -52,6 +54,7 @@ export function openS3Stage(env: Record<string, string> = {}): S3Stage {
     secrets,
     abort,
     pull: (inputs) => pullFromS3.run(inputs, context),
+    push: (inputs) => pushToS3.run(inputs, context),
     files: () =>
       listBelow(parent)
         .map((path) => relative(directory, path))

@@ -27,6 +27,17 @@ export interface GetOptions extends ExchangeOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+interface BucketRequest {
+  readonly method: "GET" | "PUT" | "POST";
+  /** For messages; absent when the bucket itself is asked. */
+  readonly key?: string;
+  /** Below the bucket, encoded. */
+  readonly path: string;
+  /** Encoded pairs, sorted by name. */
+  readonly query: string;
+  readonly body?: Uint8Array;
+}
+
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5000;
 const MAX_MOVES = 3;
@@ -66,19 +77,27 @@ export class Bucket {
   /** The answer to `GET bucket?query`, always with a status of success. Values are not yet encoded. */
   async list(query: Readonly<Record<string, string>>, options: GetOptions): Promise<Answer> {
     const pairs = Object.entries(query).map(([name, value]) => `${encodeAws(name)}=${encodeAws(value)}`);
-    return await this.#get(undefined, "", pairs.toSorted().join("&"), options);
+    return await this.#request({ method: "GET", path: "", query: pairs.toSorted().join("&") }, options);
   }
 
   /** The answer to `GET key`, always with a status of success. */
   async get(key: string, options: GetOptions): Promise<Answer> {
-    const path = key
-      .split("/")
-      .map((segment) => encodeAws(segment))
-      .join("/");
-    return await this.#get(key, `/${path}`, "", options);
+    return await this.#request({ method: "GET", key, path: pathOf(key), query: "" }, options);
   }
 
-  async #get(key: string | undefined, path: string, query: string, options: GetOptions): Promise<Answer> {
+  /** The answer to a request that writes `key`, or a part of it, always with a status of success. */
+  async send(
+    method: "PUT" | "POST",
+    key: string,
+    { query = "", body }: { readonly query?: string; readonly body: Uint8Array },
+  ): Promise<Answer> {
+    return await this.#request(
+      { method, key, path: pathOf(key), query, body },
+      { maxBodyBytes: MAX_ERROR_BYTES },
+    );
+  }
+
+  async #request(request: BucketRequest, options: GetOptions): Promise<Answer> {
     const { settings, clock, signal, credentials } = this.#options;
     let isRenewed = false;
     let used: Credentials | undefined;
@@ -86,9 +105,10 @@ export class Bucket {
       try {
         const address = (this.#address ??= await this.#locate());
         used = await this.#keys(address);
-        const answer = await this.#send(address, used, `${address.basePath}${path}` || "/", query, options);
+        const path = `${address.basePath}${request.path}` || "/";
+        const answer = await this.#send(address, used, { ...request, path }, options);
         if (answer.status >= 200 && answer.status < 300) return answer;
-        throw new S3Failure(answer, key);
+        throw new S3Failure(answer, request.key);
       } catch (thrown) {
         if (signal.aborted) throw signal.reason;
         if (thrown instanceof S3Failure) {
@@ -112,8 +132,7 @@ export class Bucket {
   async #send(
     address: BucketAddress,
     keys: Credentials | undefined,
-    path: string,
-    query: string,
+    { method, path, query, body }: BucketRequest,
     { headers, sinkFor, maxBodyBytes }: GetOptions,
   ): Promise<Answer> {
     const { url } = address;
@@ -121,14 +140,15 @@ export class Bucket {
       address.scope,
       address.scope.service === "s3express" ? "x-amz-s3session-token" : "x-amz-security-token",
     );
-    const request = { method: "GET", host: url.host, path, query } as const;
+    const request = { method, host: url.host, path, query, body };
     const signed =
       keys === undefined ? { host: url.host } : this.#sign(request, keys, this.#options.clock.now());
     return await exchange(
       {
         dispatcher: this.#options.transport.dispatcherFor(url),
         origin: url.origin,
-        method: "GET",
+        method,
+        body,
         path: query === "" ? path : `${path}?${query}`,
         headers: headers === undefined ? signed : { ...signed, ...headers },
       },
@@ -203,4 +223,9 @@ export class Bucket {
     for (const secret of [secretAccessKey, token]) this.#options.registerSecret(secret);
     return { accessKeyId, secretAccessKey, sessionToken: token };
   }
+}
+
+function pathOf(key: string): string {
+  const segments = key.split("/").map((segment) => encodeAws(segment));
+  return `/${segments.join("/")}`;
 }

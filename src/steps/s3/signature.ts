@@ -2,13 +2,15 @@ import { createHash, createHmac } from "node:crypto";
 
 import type { AccessKeys } from "./settings.ts";
 
-/** What is signed: a request without a body, its path and query already encoded as they will be sent. */
+/** What is signed; path and query are already encoded as they will be sent. */
 interface SignableRequest {
   readonly method: string;
   readonly host: string;
   readonly path: string;
   /** `name=value` pairs, encoded, sorted by name; no question mark. */
   readonly query: string;
+  /** Absent for a request without a body. */
+  readonly body?: Uint8Array | undefined;
 }
 
 export interface SigningScope {
@@ -45,7 +47,9 @@ export function createSigner(
     return cached.key;
   }
 
-  return function sign({ method, host, path, query }, keys, nowMs) {
+  return function sign({ method, host, path, query, body }, keys, nowMs) {
+    const bodySha256 =
+      body === undefined ? EMPTY_BODY_SHA256 : createHash("sha256").update(body).digest("hex");
     const now = Math.floor(nowMs / 1000);
     if (now !== second) {
       second = now;
@@ -56,15 +60,15 @@ export function createSigner(
     const token = keys.sessionToken;
     const names = `host;x-amz-content-sha256;x-amz-date${token === undefined ? "" : `;${tokenHeader}`}`;
     const canonical =
-      `${method}\n${path}\n${query}\nhost:${host}\nx-amz-content-sha256:${EMPTY_BODY_SHA256}\n` +
-      `x-amz-date:${timestamp}\n${token === undefined ? "" : `${tokenHeader}:${token}\n`}\n${names}\n${EMPTY_BODY_SHA256}`;
+      `${method}\n${path}\n${query}\nhost:${host}\nx-amz-content-sha256:${bodySha256}\n` +
+      `x-amz-date:${timestamp}\n${token === undefined ? "" : `${tokenHeader}:${token}\n`}\n${names}\n${bodySha256}`;
     const digest = createHash("sha256").update(canonical).digest("hex");
     const signature = createHmac("sha256", keyOf(keys.secretAccessKey, day))
       .update(`AWS4-HMAC-SHA256\n${timestamp}\n${credentialScope}\n${digest}`)
       .digest("hex");
     return {
       host,
-      "x-amz-content-sha256": EMPTY_BODY_SHA256,
+      "x-amz-content-sha256": bodySha256,
       "x-amz-date": timestamp,
       ...(token === undefined ? {} : { [tokenHeader]: token }),
       authorization: `AWS4-HMAC-SHA256 Credential=${keys.accessKeyId}/${credentialScope}, SignedHeaders=${names}, Signature=${signature}`,

@@ -1,6 +1,7 @@
 import { Option } from "commander";
 
 import { addSettingFlags } from "../config/flags.ts";
+import { exitCodeOf } from "../lifecycle/shutdown.ts";
 import { createOutput } from "./output.ts";
 import { openSession } from "./session.ts";
 
@@ -43,6 +44,8 @@ export function addApiAction<Flags extends object>(
   addSettingFlags(command, ["all"]);
   return command.action(async () => {
     const flags = command.opts<Flags & OutputFlags & FlagValues>();
+    // Who reads the beginning only, as head does, wants no more.
+    io.stdout.on?.("error", () => io.exit(exitCodeOf("SIGPIPE")));
     const session = await openSession(io, flags);
     try {
       const output = createOutput(io, flags);

@@ -4,7 +4,7 @@ import type { Io } from "./io.ts";
 
 export type Style = Extract<Parameters<typeof styleText>[0], string>;
 
-/** Puts a colour around a text, or leaves it as it is. */
+/** Puts a colour around a text, or leaves it as it is; `reset` is none. */
 export type Paint = (style: Style, text: string) => string;
 
 /** Colours for standard output: on a terminal that has some, unless NO_COLOR says otherwise; FORCE_COLOR has the last word. */
@@ -15,7 +15,7 @@ export function painterOf({ env, stdout }: Pick<Io, "env" | "stdout">): Paint {
       ? forced !== "0" && forced !== "false"
       : stdout.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
   return isWanted
-    ? (style, text) => styleText(style, text, { validateStream: false })
+    ? (style, text) => (style === "reset" ? text : styleText(style, text, { validateStream: false }))
     : (_style, text) => text;
 }
 

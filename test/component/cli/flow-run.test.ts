@@ -1,8 +1,17 @@
-import { describe, it } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { text } from "node:stream/consumers";
+import { describe, it, onTestFinished } from "vitest";
 
 import { deploy, run as createRun } from "../server/api.ts";
 import { startCli } from "../../support/cli.ts";
+import { workerBundle } from "../../support/worker-process.ts";
 import { open } from "./open.ts";
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 
 import type { Api } from "../server/api.ts";
 
@@ -112,6 +121,19 @@ describe("flow and flow-run", () => {
     expect(await run("flow-run logs mine --follow --tail")).toMatchObject({ code: 2 });
   });
 
+  it("logs ends when nobody reads it any more", async ({ expect }) => {
+    const { api } = await open();
+    const id = await createRun(api, await deploy(api), { name: "mine" });
+    await log(api, id, ...Array.from({ length: 1000 }, (_, index) => `line ${index} ${"x".repeat(1000)}`));
+    const child = spawn(process.execPath, [workerBundle, "flow-run", "logs", "mine"], {
+      env: { PATH: process.env["PATH"], HOME: tmpdir(), PREFECT_API_URL: api.server.apiUrl },
+    });
+    child.stdout.once("data", () => child.stdout.destroy());
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+    expect(stderr).toBe("");
+    expect(code).toBe(141);
+  });
+
   it("logs --follow --json gives one object a line and the exit status of the run's end", async ({
     expect,
   }) => {
@@ -142,6 +164,50 @@ describe("flow and flow-run", () => {
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ id, state_type: "CRASHED" });
     expect(stderr).toContain("is Crashed: boom");
+  });
+
+  it("watch does without the server's sockets, and sits an outage out", async ({ expect }) => {
+    const { api } = await open();
+    const id = await createRun(api, await deploy(api), { name: "mine" });
+    let isAway = false;
+    let refused = 0;
+    async function forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+      const { method = "GET", url = "" } = request;
+      const answer = await fetch(api.server.apiUrl + url.slice("/api".length), {
+        method,
+        body: method === "GET" ? null : await text(request),
+        headers: { "content-type": "application/json" },
+      });
+      response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
+    }
+    const gate = createServer((request, response) => {
+      if (isAway) request.socket.destroy();
+      else void forward(request, response);
+    });
+    gate.on("upgrade", (_request, socket) => {
+      refused += 1;
+      socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => gate.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      gate.closeAllConnections();
+      gate.close();
+    });
+    const { port } = gate.address() as AddressInfo;
+    const watching = startCli(["flow-run", "watch", id], { apiUrl: `http://127.0.0.1:${port}/api` });
+    await watching.waitFor(/is Scheduled/);
+    await api.propose(id, { type: "RUNNING" });
+    await watching.waitFor(/is Running/);
+    isAway = true;
+    await watching.waitFor(/does not answer, watching goes on/);
+    await log(api, id, "meanwhile");
+    await api.propose(id, { type: "COMPLETED" });
+    isAway = false;
+    const { code, stdout, stderr } = await watching.result;
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("meanwhile");
+    expect(stderr.match(/does not answer/g)).toHaveLength(1);
+    expect(refused).toBeGreaterThan(1);
   });
 
   it("Ctrl-C stops the watching but not the run", async ({ expect }) => {

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 import { ApiError } from "../../../api/errors.ts";
 import { createFlowRun } from "../../../api/manage/deployments.ts";
 import { mapOf } from "../../../api/fields.ts";
@@ -167,6 +169,8 @@ async function create(
   try {
     return await createFlowRun(api, deployment.id, {
       parameters,
+      // A call that is tried again makes no second run.
+      idempotency_key: randomUUID(),
       job_variables: readKeyValues(flags.jobVariable ?? [], "job variable"),
       state: {
         type: "SCHEDULED",

@@ -109,12 +109,13 @@ export function changeDeployment(
       ? objectColumn(deployment.parameters)
       : hydrateParameters(tx, tools, given, "Error hydrating deployment parameters");
   if (given !== undefined) columns.set("parameters", stringifyJson(parameters));
+  const schema = objectOf(body, "parameter_openapi_schema");
+  if (schema !== undefined) columns.set("parameter_openapi_schema", schemaColumn(schema));
   const isEnforced =
     typeof body["enforce_parameter_schema"] === "boolean"
       ? body["enforce_parameter_schema"]
       : deployment.enforce_parameter_schema === 1;
   if (isEnforced) {
-    const schema = objectOf(body, "parameter_openapi_schema");
     checkChangedParameters(
       tools,
       schema === undefined ? deployment.parameter_openapi_schema : schemaColumn(schema),

@@ -82,8 +82,10 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
   app.post("/deployments/bulk_delete", async ({ body }) => {
     const given = objectBody(body);
     const limit = integerOf(given, "limit") ?? MAX_DELETED_AT_ONCE;
-    if (limit < 1 || limit > MAX_DELETED_AT_ONCE) {
-      const message = `Input should be from 1 to ${MAX_DELETED_AT_ONCE}`;
+    if (limit < 1)
+      throw invalidRequest(["body", "limit"], "Input should be greater than or equal to 1", limit);
+    if (limit > MAX_DELETED_AT_ONCE) {
+      const message = `Input should be less than or equal to ${MAX_DELETED_AT_ONCE}`;
       throw invalidRequest(["body", "limit"], message, limit);
     }
     const { deployments } = given;

@@ -178,7 +178,8 @@ describe("worker start without an API URL", () => {
     ];
     await using worker = new TestProcess(process.execPath, [workerBundle, ...args], {
       cwd: directory,
-      env: { PATH: process.env["PATH"] ?? "", HOME: directory },
+      // Its proxy is not asked for what is on this machine.
+      env: { PATH: process.env["PATH"] ?? "", HOME: directory, HTTP_PROXY: "http://127.0.0.1:9" },
     });
     await worker.waitForLine(/this process also serves the API/);
     await worker.waitForLine(/Worker .* started/);

@@ -1,6 +1,6 @@
 import { addSettingFlags } from "../../config/flags.ts";
 import { exitCodeOf, listenForSignals } from "../../lifecycle/shutdown.ts";
-import { findLocalServer, startEmbeddedServer } from "../embedded-server.ts";
+import { findLocalServer, reachDirectly, startEmbeddedServer } from "../embedded-server.ts";
 import { openSession, readSettings, sessionOf } from "../session.ts";
 import { assembleWorker } from "../worker-assembly.ts";
 
@@ -49,8 +49,8 @@ export function addWorkerCommand(program: Command, io: Io, finish: (exitCode: nu
         `No API URL is configured: this process also serves the API, at ${server.apiUrl}, and the page at ${server.url} (data in ${config.server.dataDir})`,
       );
       const { authString } = config.server;
-      const env = authString === undefined ? io.env : { ...io.env, PREFECT_API_AUTH_STRING: authString };
-      const ownIo = { ...io, env };
+      const login = authString === undefined ? {} : { PREFECT_API_AUTH_STRING: authString };
+      const ownIo = { ...io, env: { ...reachDirectly(io.env), ...login } };
       finish(await startWorker(await openSession(ownIo, { ...flags, apiUrl: server.apiUrl }), ownIo));
     } finally {
       await server.close();

@@ -1,7 +1,7 @@
 // Bundles the two bins and the public subpath into dist/. One bundle instead of a thousand small modules is
 // what makes the worker start in a blink and stay small; rarely used parts (S3, git) stay in lazy chunks.
 import { spawnSync } from "node:child_process";
-import { chmod, rm } from "node:fs/promises";
+import { chmod, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { buildPage } from "./page.mjs";
@@ -42,6 +42,8 @@ await build({
 });
 await buildPage(root);
 await Promise.all(["lighterman", "worker"].map((bin) => chmod(`${root}dist/${bin}.js`, 0o755)));
+// For .ci/freshness.mjs: what was cut off before has no such file.
+await writeFile(`${root}dist/.complete`, "");
 if (process.argv.includes("--types")) {
   const tsc = spawnSync(
     process.execPath,

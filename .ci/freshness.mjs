@@ -1,4 +1,4 @@
-// Tells whether dist/ is newer than all that it is made of. A second `npm start` must not build it anew under the first.
+// Tells whether dist/ is whole and newer than all that it is made of. A second `npm start` must not build it anew under the first.
 import { readdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -18,5 +18,5 @@ export function isBuilt() {
     ),
   ]);
   const newest = Math.max(...["package.json", "package-lock.json", ...sources].map(modifiedAt));
-  return modifiedAt("dist/lighterman.js") > newest;
+  return modifiedAt("dist/.complete") > newest;
 }

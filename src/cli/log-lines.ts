@@ -27,7 +27,7 @@ export function stateText({ timestamp, type, name, message }: State, runName: st
 }
 
 /** Without what would drive the terminal; colours, tabs and ends of lines stay. */
-function safe(text: string): string {
+export function safe(text: string): string {
   return text.replaceAll(/\p{Cc}(?:\[[\d;]*m)?/gu, (found) => {
     const isKept = found[0] === "\n" || found[0] === "\t" || (found[0] === "\u001b" && found.length > 1);
     return isKept ? found : found.slice(1);

@@ -57,7 +57,8 @@ export function prefersUv({ env, cwd }: Pick<ToolOptions, "env" | "cwd">): boole
 export function installFailure(what: string, python: string, result: ToolResult): StepError {
   return new StepError(`${what} failed with error code ${result.exitCode}`, {
     exitCode: result.exitCode,
-    outputTail: outputTail(result),
+    // pip says five times, at length, that it asks again.
+    outputTail: outputTail(result).replaceAll(/^WARNING: Retrying .*\n(?=WARNING: Retrying )/gm, ""),
     hint: hintFor(`${result.stdout}\n${result.stderr}`, python),
   });
 }

@@ -15,7 +15,7 @@ repository and make a Python environment with Prefect in it (20 s to a minute th
 Everything is kept in the directory \`demo\` of --data-dir; nothing is asked of, or told to, another Prefect server. If port 4200 is taken,
 the demo takes a free one.
 
-Needs Python 3.10 or newer with venv, access to a Python package index, and git.
+Needs Python 3.10 or newer with venv, and access to a Python package index (PIP_INDEX_URL counts); git is used where it is installed.
 
 Examples:
   $ lighterman demo

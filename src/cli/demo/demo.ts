@@ -286,6 +286,7 @@ function nextSteps({ server, directory }: Demo, { cwd }: Io): string {
   return `
 What next
 
+  Look at it            ${server.url}
   Run the flow again    ${local} ${program} deployment run ${FLOWS[1]}/demo --watch
   See all runs          ${local} ${program} flow-run ls
   Change the flow       edit ${join(directory, "project", "flow.py")}, commit it with git, run it again

@@ -1,5 +1,8 @@
+import { stripVTControlCharacters } from "node:util";
+
 import { PROGRESS_PREFIX } from "../../steps/environments/progress.ts";
 import { TERMINAL_STATES } from "../../api/types.ts";
+import { safe } from "../log-lines.ts";
 import { painterOf, stateStyle } from "../text-style.ts";
 
 import type { State } from "../../api/types.ts";
@@ -66,8 +69,10 @@ export class DemoView {
     }
     const { level, message } = news.line;
     if (level < INFO) return;
-    const lines = message.split("\n").filter((line) => line.trim() !== "");
-    row.last = (lines.at(-1) ?? "").replace(PROGRESS_PREFIX, "");
+    const lines = safe(message)
+      .split("\n")
+      .filter((line) => line.trim() !== "");
+    row.last = stripVTControlCharacters(lines.at(-1) ?? "").replace(PROGRESS_PREFIX, "");
     if (this.#isLive && message.startsWith(PROGRESS_PREFIX)) return;
     const style = level >= ERROR ? "red" : level >= WARNING ? "yellow" : "reset";
     for (const line of lines) this.#line(row, `│ ${this.paint(style, line)}`);

@@ -37,12 +37,14 @@ export function decodeState(value: Json): State {
   if (!isStateType(type)) throw new FieldError(`has the unknown state type ${type}`);
   const id = textOf(object, "id");
   const timestamp = textOf(object, "timestamp");
+  const { data = null } = object;
   return {
     ...(id === null ? {} : { id }),
     type,
     name: textOf(object, "name") ?? type,
     ...(timestamp === null ? {} : { timestamp }),
     message: textOf(object, "message"),
+    ...(data === null ? {} : { data }),
     state_details: mapOf(object, "state_details"),
   };
 }

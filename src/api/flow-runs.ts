@@ -1,18 +1,20 @@
 import { randomUUID } from "node:crypto";
 
 import { part } from "./calls.ts";
-import { decodeFlowRun, decodeSetStateResult } from "./decode.ts";
+import { decodeFlowRun, decodeSetStateResult, decodeState } from "./decode.ts";
 
 import type { JsonObject } from "../json/value.ts";
 import type { Caller } from "./calls.ts";
 import type { CallOptions } from "./http.ts";
-import type { FlowRun, SetStateResult, StateProposal } from "./types.ts";
+import type { FlowRun, SetStateResult, State, StateProposal } from "./types.ts";
 
 export interface FlowRunCalls {
   /** Null when the run does not exist (any more). */
   readFlowRun(id: string, options?: CallOptions): Promise<FlowRun | null>;
   /** `filter` is the body of `POST /flow_runs/filter`; a run that cannot be understood is dropped. */
   filterFlowRuns(filter: JsonObject, options?: CallOptions): Promise<FlowRun[]>;
+  /** All states that a run has had, the oldest first. */
+  readFlowRunStates(id: string, options?: CallOptions): Promise<State[]>;
   /**
    * Proposes a state (protocol §2.2). It is safe to repeat: each call carries a transition id, its own or the one in
    * `proposal.state_details`, under which the server writes at most once. WAIT is returned, not slept. Null when the run does
@@ -49,6 +51,14 @@ export function createFlowRunCalls(caller: Caller): FlowRunCalls {
       return caller.list({ method: "POST", path: "/flow_runs/filter", body: filter }, decodeFlowRun, options);
     },
 
+    readFlowRunStates(id, options) {
+      return caller.list(
+        { method: "GET", path: `/flow_run_states/?flow_run_id=${part(id)}` },
+        decodeState,
+        options,
+      );
+    },
+
     setFlowRunState(id, proposal, options) {
       const details = { transition_id: randomUUID(), ...proposal.state_details, flow_run_id: id };
       return caller.find(
@@ -60,6 +70,7 @@ export function createFlowRunCalls(caller: Caller): FlowRunCalls {
               type: proposal.type,
               name: proposal.name,
               message: proposal.message ?? null,
+              ...(proposal.data === undefined ? {} : { data: proposal.data }),
               state_details: details,
             },
             force: options?.force ?? false,

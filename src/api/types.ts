@@ -20,6 +20,8 @@ export interface State {
   readonly name: string;
   readonly timestamp?: string;
   readonly message?: string | null;
+  /** Where its result is. */
+  readonly data?: Json;
   readonly state_details?: JsonObject;
 }
 
@@ -28,6 +30,7 @@ export interface StateProposal {
   readonly type: StateType;
   readonly name: string;
   readonly message?: string;
+  readonly data?: Json;
   readonly state_details?: JsonObject;
 }
 

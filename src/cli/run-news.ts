@@ -1,7 +1,7 @@
 import { subscribeToEvents } from "../api/events.ts";
 import { isRetryable } from "../api/errors.ts";
 import { subscribeToLogs } from "../api/log-stream.ts";
-import { findFlowRun, listStates, readLogs } from "../api/manage/flow-runs.ts";
+import { findFlowRun, readLogs } from "../api/manage/flow-runs.ts";
 import { TERMINAL_STATES } from "../api/types.ts";
 import { WorkerError } from "../errors.ts";
 import { systemClock } from "../lifecycle/clock.ts";
@@ -108,7 +108,8 @@ interface Reader {
   read(signal: AbortSignal): Promise<{ readonly latest: WithJson<FlowRun>; readonly isComplete: boolean }>;
 }
 
-function createReader({ client: { caller }, run, onNews }: FollowOptions): Reader {
+function createReader({ client, run, onNews }: FollowOptions): Reader {
+  const { caller } = client;
   const told = new Set<string>();
   let newestMs = -Infinity;
   let endedAt: number | undefined;
@@ -144,7 +145,7 @@ function createReader({ client: { caller }, run, onNews }: FollowOptions): Reade
       // A run that ended long ago has no more to come.
       const since = Math.max(now - (endedAt ?? now), now - Date.parse(latest.state?.timestamp ?? ""));
       const isComplete = hasEnded && since >= STRAGGLERS_MS;
-      const states = await listStates(caller, run.id, { signal, retries: 0 });
+      const states = await client.readFlowRunStates(run.id, { signal, retries: 0 });
       const lines = await newLines(signal, isComplete);
       const news = [
         ...lines,

@@ -1,9 +1,10 @@
 import { coerceError } from "../errors.ts";
 import { RunReturned, RunStopped } from "./control.ts";
+import { endBeforeClaim, restoreEnd } from "./late-claim.ts";
 import { untilAnswered } from "./patience.ts";
 import { pending } from "./states.ts";
 
-import type { Deployment, Flow, FlowRun, SetStateResult } from "../api/types.ts";
+import type { Deployment, Flow, FlowRun, State } from "../api/types.ts";
 import type { JournalRecord } from "./journal.ts";
 import type { RunRoom } from "./room.ts";
 import type { RunProgress } from "./run.ts";
@@ -33,6 +34,11 @@ type NotClaimed =
   /** It could not be claimed, and waits for a worker as before. */
   | { readonly kind: "returned"; readonly reason: string };
 
+/** What became of the proposal, and the state that it wrote, if any. */
+type Proposed = (({ readonly kind: "claimed" } & Pick<Claim, "obstacle">) | NotClaimed) & {
+  readonly written?: State;
+};
+
 /** The deployment was deleted after the run was scheduled. */
 export class DeploymentGone extends Error {
   override readonly name = "DeploymentGone";
@@ -52,12 +58,28 @@ export async function claimRun(
   if (record instanceof Error) return { kind: "returned", reason: record.message };
   const subject = readSubject(flowRun, room);
   subject.catch(() => undefined); // awaited later, unless the claim is refused
-  const outcome = await propose(flowRun, record.entry.transitionIds.claim, room, progress);
+  const proposed = await propose(flowRun, record.entry.transitionIds.claim, room, progress);
+  const { written } = proposed;
+  const late = written === undefined ? null : await undoLateClaim(written, flowRun, record, room, progress);
+  const outcome = late ?? proposed;
   if (outcome.kind === "claimed") {
     return { kind: "claimed", claim: { flowRun, record, subject, obstacle: outcome.obstacle } };
   }
   record.remove();
   return outcome;
+}
+
+/** Undoes what the proposal has done to a run that had ended before; null when it was waiting, as it should. */
+async function undoLateClaim(
+  written: State,
+  flowRun: FlowRun,
+  record: JournalRecord,
+  room: RunRoom,
+  progress: Pick<RunProgress, "onStuck">,
+): Promise<NotClaimed | null> {
+  const isWritten = ({ id }: State): boolean => id === written.id;
+  const ended = await endBeforeClaim(flowRun.id, written, isWritten, room, progress);
+  return ended === null ? null : await restoreEnd({ flowRun, record }, ended, isWritten, room, progress);
 }
 
 function openRecord(flowRun: FlowRun, room: RunRoom): JournalRecord | Error {
@@ -95,12 +117,22 @@ async function propose(
   transitionId: string,
   room: RunRoom,
   progress: Pick<RunProgress, "onStuck">,
-): Promise<({ readonly kind: "claimed" } & Pick<Claim, "obstacle">) | NotClaimed> {
+): Promise<Proposed> {
   const { api, logger, closing } = room;
+  const isOurs = (state: State | null | undefined): boolean =>
+    state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId;
   try {
     const proposal = pending(transitionId);
     const answer = await api.setFlowRunState(flowRunId, proposal, { force: false, signal: closing });
-    return refusalOf(answer) ?? { kind: "claimed", obstacle: null };
+    if (answer === null) return { kind: "refused", reason: "The flow run does not exist any more." };
+    const { status, state } = answer;
+    // A proposal that was repeated because its answer was lost is refused, as it is there already.
+    if (state !== null && ((status === "ACCEPT" && state.type === "PENDING") || isOurs(state)))
+      return { kind: "claimed", obstacle: null, written: state };
+    const reason = answer.reason ?? `The server answered ${status} with state ${state?.name ?? "unknown"}.`;
+    // Where a limit is reached the server writes another state in place of ours.
+    const isReplaced = status === "REJECT" && state?.type === "SCHEDULED";
+    return { kind: "refused", reason, ...(isReplaced && { written: state }) };
   } catch (thrown) {
     closing.throwIfAborted();
     const err = coerceError(thrown);
@@ -114,11 +146,10 @@ async function propose(
     });
     if (isCancelledUnlaunched(found, pidBefore))
       return { kind: "claimed", obstacle: new RunStopped("cancel") };
-    const state = found?.state;
-    const isOurs = state?.type === "PENDING" && state.state_details?.["transition_id"] === transitionId;
-    if (!isOurs) return { kind: "returned", reason: err.message };
+    const state = found?.state ?? null;
+    if (state === null || !isOurs(state)) return { kind: "returned", reason: err.message };
     const late = new RunReturned("The worker learned too late that it had claimed the flow run.");
-    return { kind: "claimed", obstacle: isLate ? late : null };
+    return { kind: "claimed", obstacle: isLate ? late : null, written: state };
   }
 }
 
@@ -128,12 +159,4 @@ async function propose(
  */
 export function isCancelledUnlaunched(flowRun: FlowRun | null, pidBefore: string | null): boolean {
   return flowRun?.state?.type === "CANCELLING" && flowRun.infrastructure_pid === pidBefore;
-}
-
-function refusalOf(answer: SetStateResult | null): NotClaimed | null {
-  if (answer === null) return { kind: "refused", reason: "The flow run does not exist any more." };
-  if (answer.status === "ACCEPT" && answer.state?.type === "PENDING") return null;
-  const state = answer.state?.name ?? "unknown";
-  const reason = answer.reason ?? `The server answered ${answer.status} with state ${state}.`;
-  return { kind: "refused", reason };
 }

@@ -35,7 +35,7 @@ export interface JournalEntry {
   readonly report?: { readonly proposal: StateProposal; readonly force: boolean; readonly judged?: string };
 }
 
-interface TransitionIds {
+export interface TransitionIds {
   readonly claim: string;
   readonly submitting: string;
   readonly running: string;

@@ -13,6 +13,7 @@ export type WorkerApi = Pick<
   | "readDeployment"
   | "readFlow"
   | "readFlowRun"
+  | "readFlowRunStates"
   | "filterFlowRuns"
   | "setFlowRunState"
   | "updateFlowRun"

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { coerceError } from "../errors.ts";
 import { isCancelledUnlaunched } from "./claim.ts";
 import { RunControl } from "./control.ts";
+import { endBeforeClaim, isProposalOf, restoreEnd } from "./late-claim.ts";
 import { untilAnswered } from "./patience.ts";
 import { conclude } from "./report.ts";
 import { settleAttempt } from "./settle.ts";
@@ -100,26 +101,22 @@ async function settleUnlaunched({ entry, record, room, progress }: Orphan): Prom
   const flowRun = await untilAnswered(read, room, () => progress.onStuck());
   const state = flowRun?.state ?? null;
   const reason = "The worker ended before the flow run was started.";
+  const isClaim = (found: State): boolean => isProposalOf(entry.transitionIds, found);
   const verdict = isCancelledUnlaunched(flowRun, entry.pidBefore)
     ? { proposal: cancelled(CANCELLED_BEFORE_START), force: true }
-    : isClaimOf(entry, state)
+    : (state?.type === "PENDING" || state?.type === "RUNNING") && isClaim(state)
       ? { proposal: awaitingRetry(room.clock.now(), reason), force: false }
       : null;
   if (state === null || verdict === null)
     return { kind: "returned", reason: `it is ${state?.name ?? "gone"}` };
   const run = { flowRun: { id: entry.flowRunId }, record };
+  if (!verdict.force) {
+    const ended = await endBeforeClaim(entry.flowRunId, state, isClaim, room, progress);
+    if (ended !== null) return await restoreEnd(run, ended, isClaim, room, progress);
+  }
   const end = await conclude(run, () => verdict, room, progress, state);
   const isBack = end.kind === "ended" && end.state === "AwaitingRetry";
   return isBack ? { kind: "returned", reason } : end;
-}
-
-/** True while the run's state is one that the entry's worker proposed before the launch. */
-function isClaimOf({ transitionIds }: JournalEntry, state: State | null): boolean {
-  const transitionId = state?.state_details?.["transition_id"];
-  return (
-    (state?.type === "PENDING" || state?.type === "RUNNING") &&
-    Object.values(transitionIds).some((id) => id === transitionId)
-  );
 }
 
 async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"]["handle"]): Promise<RunEnd> {

@@ -279,7 +279,12 @@ export class FakePrefectServer {
       at: Date.now(),
     };
     this.requests.push(recorded);
-    const fault = this.#faults.take(method, path);
+    const taken = this.#faults.take(method, path);
+    if (taken?.fault.kind === "hold") {
+      this.#check(); // for those who wait for its hits
+      await taken.over;
+    }
+    const fault = taken?.fault.kind === "hold" ? undefined : taken?.fault;
     if (fault !== undefined && fault.when !== "after") {
       applyFault(fault, request, response);
     } else {

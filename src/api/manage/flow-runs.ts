@@ -1,12 +1,12 @@
 import { part } from "../calls.ts";
-import { decodeFlowRun, decodeState } from "../decode.ts";
+import { decodeFlowRun } from "../decode.ts";
 import { numberOf, objectIn, requiredText, textOf } from "../fields.ts";
 import { filterAll, withJson } from "./resource.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
 import type { Caller } from "../calls.ts";
 import type { CallOptions } from "../http.ts";
-import type { FlowRun, State } from "../types.ts";
+import type { FlowRun } from "../types.ts";
 import type { WithJson } from "./resource.ts";
 
 /** One line of a run's log. */
@@ -48,15 +48,6 @@ export function findFlowRun(
 /** False when it was gone already. */
 export function deleteFlowRun(api: Caller, id: string): Promise<boolean> {
   return api.tell({ method: "DELETE", path: `/flow_runs/${part(id)}`, accept: [404] });
-}
-
-/** All states that a run has had, the oldest first. */
-export function listStates(api: Caller, flowRunId: string, options?: CallOptions): Promise<State[]> {
-  return api.list(
-    { method: "GET", path: `/flow_run_states/?flow_run_id=${part(flowRunId)}` },
-    decodeState,
-    options,
-  );
 }
 
 export interface LogQuery {

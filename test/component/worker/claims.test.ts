@@ -27,6 +27,39 @@ describe.concurrent("a claim", () => {
     expect(scene.leftovers()).toEqual([]);
   });
 
+  it("that was repeated after it took effect is held to be what it is", async ({ expect }) => {
+    await using scene = await openScene();
+    const fired = scene.server.fault({ ...CLAIM, kind: "status", status: 503, when: "after" });
+    const run = scene.script("exit 0");
+    const worker = await scene.worker({ env: { PREFECT_CLIENT_MAX_RETRIES: "3" } });
+    expect((await scene.server.waitForEnd(run.id)).name).toBe("Completed");
+    expect(fired.hits).toBe(1);
+    expect(await stop(worker)).toBe(0);
+    expect(scene.leftovers()).toEqual([]);
+  });
+
+  it.for<[string, number]>([
+    ["Completed", 0],
+    ["Failed", 1],
+  ])(
+    "that arrives when another worker has ended the run as %s does not start it again",
+    async ([name, code], { expect }) => {
+      await using scene = await openScene();
+      const held = scene.server.fault({ ...CLAIM, kind: "hold" });
+      const run = scene.script(`echo ran >>${scene.path("diary")}; exit ${code}`);
+      const first = await scene.worker();
+      await scene.server.waitFor("the claim", () => held.hits || undefined);
+      const second = await scene.worker();
+      const end = await scene.server.waitForEnd(run.id);
+      held.clear();
+      await first.waitForLine(new RegExp(`It had ended as ${name} before`), 10_000);
+      expect(scene.server.stateOf(run.id)).toMatchObject({ type: end.type, name, message: end.message });
+      expect(await Promise.all([first, second].map(stop))).toEqual([0, 0]);
+      expect(await scene.written("diary")).toEqual(["ran"]);
+      expect(scene.leftovers()).toEqual([]);
+    },
+  );
+
   it("is won by one of two workers that share a data directory", async ({ expect }) => {
     await using scene = await openScene();
     const workers = await Promise.all([scene.worker(), scene.worker()]);

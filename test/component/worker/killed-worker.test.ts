@@ -29,6 +29,25 @@ describe.concurrent("after a kill -9 of the worker, the next one", () => {
     },
   );
 
+  it("gives a run its end back whose claim came after it", async ({ expect }) => {
+    await using scene = await openScene();
+    const held = scene.server.fault({ path: /set_state$/, kind: "hold", times: 1 });
+    const run = scene.script(`echo ran >>${scene.path("diary")}`);
+    const first = await scene.worker();
+    await scene.server.waitFor("the claim", () => held.hits || undefined);
+    const second = await scene.worker();
+    await scene.server.waitForEnd(run.id);
+    expect(await stop(second)).toBe(0);
+    await kill(first);
+    held.clear();
+    await scene.server.waitFor("the late claim", () => run.state?.type === "PENDING" || undefined);
+    const third = await scene.worker();
+    expect((await scene.server.waitForEnd(run.id)).name).toBe("Completed");
+    expect(await stop(third)).toBe(0);
+    expect(await scene.written("diary")).toEqual(["ran"]);
+    expect(scene.leftovers()).toEqual([]);
+  });
+
   it("starts a run again whose pull steps were under way", async ({ expect }) => {
     await using scene = await openScene();
     const script = `echo pull >>${scene.path("diary")}; [ -e ${scene.path("go")} ] || sleep 600`;

@@ -13,6 +13,7 @@ export interface Fault {
     | "status" // answers `status` with `headers` and `body`
     | "html" // answers 200 with a page, as a captive portal does
     | "hang" // never answers
+    | "hold" // arrives only after `clear()`, and is answered as ever
     | "cut-body" // promises more bytes than it sends, then closes
     | "stall-body" // promises more bytes than it sends, and keeps the connection open
     | "reset"; // resets the connection
@@ -27,11 +28,21 @@ export interface ActiveFault {
   clear(): void;
 }
 
+interface Entry {
+  readonly fault: Fault;
+  hits: number;
+  isOver: boolean;
+  /** Resolves with `clear()`. */
+  readonly over: Promise<void>;
+}
+
 export class Faults {
-  #faults: { fault: Fault; hits: number; isOver: boolean }[] = [];
+  #faults: Entry[] = [];
 
   add(fault: Fault): ActiveFault {
-    const entry = { fault, hits: 0, isOver: false };
+    let end = (): void => undefined;
+    const over = new Promise<void>((resolve) => (end = resolve));
+    const entry = { fault, hits: 0, isOver: false, over };
     this.#faults.push(entry);
     return {
       get hits() {
@@ -39,12 +50,13 @@ export class Faults {
       },
       clear() {
         entry.isOver = true;
+        end();
       },
     };
   }
 
-  /** The fault that hits this request, if any; counts the hit. */
-  take(method: string, path: string): Fault | undefined {
+  /** What hits this request, if anything does; counts the hit. */
+  take(method: string, path: string): Pick<Entry, "fault" | "over"> | undefined {
     const entry = this.#faults.find(
       ({ fault, hits, isOver }) =>
         !isOver &&
@@ -55,7 +67,7 @@ export class Faults {
     );
     if (entry === undefined) return undefined;
     entry.hits += 1;
-    return entry.fault;
+    return entry;
   }
 }
 
@@ -75,6 +87,7 @@ export function applyFault(fault: Fault, request: IncomingMessage, response: Ser
       response.end(HTML_PAGE);
       return;
     case "hang":
+    case "hold":
       return;
     case "cut-body":
     case "stall-body":

@@ -134,6 +134,9 @@ const ROUTES: readonly Route[] = [
   route("GET", "/flow_runs/*", (store, { parts: [id = ""] }) =>
     withRun(store, id, (run) => ok(publicRun(run))),
   ),
+  route("GET", "/flow_run_states", (store, { query }) =>
+    withRun(store, query.get("flow_run_id") ?? "", (run) => ok(run.history)),
+  ),
   route("PATCH", "/flow_runs/*/labels", (store, { parts: [id = ""], body }) =>
     withRun(store, id, (run) => {
       run.labels = { ...run.labels, ...body };

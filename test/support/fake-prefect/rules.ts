@@ -97,7 +97,7 @@ export function judge(
     return keep("REJECT", "This run is cancelling and may only transition to CANCELLED.");
   }
   const isFinal = TERMINAL_STATES.has(current.type);
-  if (isFinal && ["CRASHED", "CANCELLING", "PAUSED", "RUNNING"].includes(type)) {
+  if (isFinal && ["CRASHED", "CANCELLING", "PAUSED"].includes(type)) {
     return keep("ABORT", `Run is already in terminal state ${current.type}.`);
   }
   if (type === "CANCELLING" && current.type === "SCHEDULED" && run.infrastructure_pid === null) {

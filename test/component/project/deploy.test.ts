@@ -1,0 +1,311 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "vitest";
+
+import { one, openProject } from "./stage.ts";
+
+const TWO = `
+deployments:
+  - {name: a, entrypoint: "flow.py:main", work_pool: {name: pool}}
+  - {name: b, entrypoint: "flow.py:reports", work_pool: {name: pool}}
+`;
+
+const step = (id: string, script: string): string =>
+  `{prefect.deployments.steps.run_shell_script: {id: ${id}, script: "${script}", stream_output: false}}`;
+
+describe("deliberate differences from `prefect deploy`", () => {
+  it("`-n 'flow/*'` takes only that flow's deployments, by its own name too", async ({ expect }) => {
+    const { run, api } = await openProject({ "prefect.yaml": TWO });
+    expect(await run("deploy", "-n", "The*/*")).toMatchObject({ code: 0 });
+    expect(await api.post("/deployments/filter", {})).toMatchObject([{ name: "b" }]);
+  });
+
+  it("a pattern that matches nothing is refused, also for the only declaration", async ({ expect }) => {
+    const { run, api } = await openProject({ "prefect.yaml": one() });
+    expect(await run("deploy", "-n", "none*")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("declares one"),
+    });
+    expect(await api.post("/deployments/count", {})).toBe(0);
+  });
+
+  it("a version that is a number, null tags and a limit without a strategy are taken", async ({ expect }) => {
+    const { run, deployment } = await openProject({
+      "prefect.yaml": one("version: 1.10", "tags:", "concurrency_limit: {limit: 5}"),
+    });
+    expect((await run("deploy")).stderr).toContain("successfully created");
+    expect(await deployment("main", "one")).toMatchObject({
+      version: "1.10",
+      tags: [],
+      global_concurrency_limit: { limit: 5 },
+      concurrency_options: { collision_strategy: "ENQUEUE" },
+    });
+  });
+
+  it("--job-variable is laid over the file's", async ({ expect }) => {
+    const { run, deployment } = await openProject({
+      "prefect.yaml": one(
+        "work_pool: {name: pool, job_variables: {a: kept, b: changed}}",
+        "tags: ['{{ b }}x']",
+      ),
+    });
+    expect(await run("deploy", "-jv", "b=new")).toMatchObject({ code: 0 });
+    expect(await deployment("main", "one")).toMatchObject({
+      job_variables: { a: "kept", b: "new" },
+      tags: ["x"],
+    });
+  });
+
+  it("the default work pool only fills a gap", async ({ expect }) => {
+    const { run, deployment, api } = await openProject(
+      { "prefect.yaml": `${one()}  - {name: two, entrypoint: "flow.py:main"}\n` },
+      { PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME: "other" },
+    );
+    await api.post("/work_pools/", { name: "other", type: "process" });
+    expect(await run("deploy", "-n", "one")).toMatchObject({ code: 0 });
+    expect(await run("deploy", "-n", "two")).toMatchObject({ code: 0 });
+    expect(await deployment("main", "one")).toMatchObject({ work_pool_name: "pool" });
+    expect(await deployment("main", "two")).toMatchObject({ work_pool_name: "other" });
+  });
+
+  it("push: null of a deployment runs no shared push steps", async ({ expect }) => {
+    const { run, directory } = await openProject({
+      "prefect.yaml": `push: [${step("p", "touch pushed")}]\n${one("push: null")}`,
+    });
+    expect(await run("deploy")).toMatchObject({ code: 0 });
+    await expect(readFile(join(directory, "pushed"))).rejects.toThrow("ENOENT");
+  });
+
+  it("a bad schedule is found before any step runs", async ({ expect }) => {
+    const { run, directory } = await openProject({
+      "prefect.yaml": `build: [${step("p", "touch built")}]\n${one("schedules: [{cron: '99 * * * *'}]")}`,
+    });
+    expect(await run("deploy")).toMatchObject({ code: 1 });
+    await expect(readFile(join(directory, "built"))).rejects.toThrow("ENOENT");
+  });
+
+  it("--all goes on when one fails, and says which; --fail-fast stops", async ({ expect }) => {
+    const bad = `  - {name: bad, entrypoint: "flow.py:main", work_pool: {name: pool}, build: [${step("x", "false")}]}\n`;
+    const file = `${one()}${bad}  - {name: last, entrypoint: "flow.py:reports", work_pool: {name: pool}}\n`;
+    const { run, api } = await openProject({ "prefect.yaml": file });
+    const fast = await run("deploy", "--all", "--fail-fast");
+    expect(fast.code).toBe(1);
+    expect(await api.post("/deployments/count", {})).toBe(1);
+    const all = await run("deploy", "--all");
+    expect(all.code).toBe(1);
+    expect(all.stdout).toMatch(/1 created, 1 unchanged, 1 failed\./);
+    expect(all.stdout).toMatch(/Deployment 'bad': Build step 1 of 1/);
+    expect(await api.post("/deployments/count", {})).toBe(2);
+  });
+
+  it("deploying again leaves the pause alone, and an empty list of schedules takes all away", async ({
+    expect,
+  }) => {
+    const { run, deployment, api, write } = await openProject({
+      "prefect.yaml": one("schedules: [{interval: 60}]"),
+    });
+    expect(await run("deploy")).toMatchObject({ code: 0 });
+    const { id } = await deployment("main", "one");
+    await api.post(`/deployments/${id}/pause_deployment`, undefined);
+    await write({ "prefect.yaml": one("tags: [changed]") });
+    await run("deploy");
+    expect(await deployment("main", "one")).toMatchObject({
+      id,
+      paused: true,
+      tags: ["changed"],
+      schedules: [{}],
+    });
+    await write({ "prefect.yaml": one("schedules: []", "paused: false") });
+    await run("deploy");
+    expect(await deployment("main", "one")).toMatchObject({ id, paused: false, tags: [], schedules: [] });
+  });
+
+  it("a list item that is only a step's output is filled in", async ({ expect }) => {
+    const { run, deployment } = await openProject({
+      "prefect.yaml": `build: [${step("sha", "echo abc")}]\n${one("tags: ['{{ sha.stdout }}', x]")}`,
+    });
+    expect(await run("deploy")).toMatchObject({ code: 0 });
+    expect(await deployment("main", "one")).toMatchObject({ tags: ["abc", "x"] });
+  });
+
+  it("a flow without docstring has no description", async ({ expect }) => {
+    const { run, deployment } = await openProject({ "prefect.yaml": one("entrypoint: flow.py:reports") });
+    expect(await run("deploy")).toMatchObject({ code: 0 });
+    expect(await deployment("The Reports", "one")).toMatchObject({ description: null });
+  });
+});
+
+describe("secrets", () => {
+  const FILE = `
+pull:
+  - prefect.deployments.steps.git_clone: {repository: "https://example.com/x.git", access_token: "{{ prefect.blocks.secret.token }}"}
+  - prefect.deployments.steps.run_shell_script: {script: "echo {{ prefect.blocks.secret.token }} {{ prefect.variables.v }}"}
+deployments:
+  - name: one
+    entrypoint: flow.py:main
+    work_pool: {name: pool, job_variables: {env: {TOKEN: "{{ prefect.blocks.secret.token }}", BOTH: "x-{{ prefect.blocks.secret.token }}"}}}
+`;
+
+  async function openWithSecret(file: string) {
+    const stage = await openProject({ "prefect.yaml": file });
+    await stage.saveSecret("token", "s3cr3t-canary");
+    const before = stage.requests.length;
+    return { ...stage, sent: () => stage.requests.slice(before).join("\n") };
+  }
+
+  it("a block that pull or job variables refer to never reaches the server resolved", async ({ expect }) => {
+    const { run, deployment, sent } = await openWithSecret(FILE);
+    expect(await run("deploy")).toMatchObject({ code: 0 });
+    const found = await deployment("main", "one");
+    expect(found.pull_steps[0]["prefect.deployments.steps.git_clone"].access_token).toBe(
+      "{{ prefect.blocks.secret.token }}",
+    );
+    expect(found.pull_steps[1]["prefect.deployments.steps.run_shell_script"].script).toBe(
+      "echo {{ prefect.blocks.secret.token }} {{ prefect.variables.v }}",
+    );
+    expect(found.job_variables.env).toEqual({
+      TOKEN: "{{ prefect.blocks.secret.token }}",
+      BOTH: "x-{{ prefect.blocks.secret.token }}",
+    });
+    expect(sent()).not.toContain("s3cr3t-canary");
+  });
+
+  it("--resolve-blocks stores job variables as Prefect does, and the scan sees it", async ({ expect }) => {
+    const { run, deployment, sent } = await openWithSecret(FILE);
+    expect(await run("deploy", "--resolve-blocks")).toMatchObject({ code: 0 });
+    expect((await deployment("main", "one")).job_variables.env).toMatchObject({ TOKEN: "s3cr3t-canary" });
+    expect(sent()).toContain("s3cr3t-canary");
+  });
+
+  it("what a step prints of a secret is masked", async ({ expect }) => {
+    const { run } = await openWithSecret(
+      `build:\n  - prefect.deployments.steps.run_shell_script: {script: "echo {{ prefect.blocks.secret.token }}"}\n${one()}`,
+    );
+    const { code, stdout, stderr } = await run("deploy");
+    expect(code).toBe(0);
+    expect(stdout + stderr).not.toContain("s3cr3t-canary");
+  });
+});
+
+describe("deploy", () => {
+  it("--dry-run tells what would change, and changes nothing", async ({ expect }) => {
+    const { run, api, requests, write } = await openProject({ "prefect.yaml": one("tags: [a]") });
+    const first = await run("deploy", "--dry-run");
+    expect(first.code).toBe(0);
+    expect(first.stdout).toContain("Deployment 'main/one' would be created:");
+    expect(first.stdout).toContain('+ tags: ["a"]');
+    expect(await api.post("/deployments/count", {})).toBe(0);
+    expect(await run("deploy")).toMatchObject({ code: 0 });
+    expect((await run("deploy", "--dry-run")).stdout).toBe("Deployment 'main/one' is as declared.\n");
+    await write({ "prefect.yaml": one("tags: [b]", "schedules: [{cron: '0 1 * * *'}]") });
+    const before = requests.length;
+    const { stdout } = await run("deploy", "--dry-run", "--json");
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        name: "one",
+        outcome: "planned",
+        is_new: false,
+        changes: [{ field: "tags", from: ["a"], to: ["b"] }, { field: "schedules" }],
+      },
+    ]);
+    const writes = requests.slice(before).filter((line) => !/^GET|\/filter /.test(line));
+    expect(writes).toEqual([]);
+  });
+
+  it("writes nothing for what stands as declared", async ({ expect }) => {
+    const { run, requests } = await openProject({ "prefect.yaml": TWO });
+    expect((await run("deploy", "--all")).stdout).toContain("2 created.");
+    const before = requests.length;
+    expect((await run("deploy", "--all")).stdout).toContain("2 unchanged.");
+    expect(requests.slice(before).filter((line) => !/^GET|\/filter /.test(line))).toEqual([]);
+  });
+
+  it("--json gives one object a deployment", async ({ expect }) => {
+    const { run } = await openProject({ "prefect.yaml": TWO });
+    const { stdout } = await run("deploy", "--all", "--json");
+    expect(JSON.parse(stdout)).toMatchObject([
+      { name: "a", flow_name: "main", outcome: "created", id: expect.any(String) },
+      { name: "b", flow_name: "The Reports", outcome: "created" },
+    ]);
+  });
+
+  it("triggers become automations that the deployment owns, and are replaced", async ({ expect }) => {
+    const { run, api, write } = await openProject({
+      "prefect.yaml": one("triggers: [{expect: [a.b]}, {expect: [c], name: mine}]"),
+    });
+    expect(await run("deploy")).toMatchObject({ code: 0 });
+    const names = async () =>
+      (await api.post("/automations/filter", {})).map(({ name }: { name: string }) => name).sort();
+    expect(await names()).toEqual(["mine", "one__automation_1"]);
+    await write({ "prefect.yaml": one("triggers: [{expect: [z], name: other}]") });
+    await run("deploy");
+    expect(await names()).toEqual(["other"]);
+    await write({ "prefect.yaml": one() });
+    await run("deploy");
+    expect(await names()).toEqual([]);
+  });
+});
+
+describe("init", () => {
+  it("guesses, writes both files, and leaves them alone the second time", async ({ expect }) => {
+    const { run, directory } = await openProject({});
+    const first = await run("init");
+    expect(first).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/recipe local\).*\.prefectignore\nprefect.yaml\n$/s),
+    });
+    const text = await readFile(join(directory, "prefect.yaml"), "utf8");
+    expect(text).toContain(`directory: ${directory}`);
+    expect(await run("init")).toMatchObject({ code: 0, stdout: expect.stringContaining("No new files") });
+    expect((await run("project", "check")).stdout).toBe("prefect.yaml is sound.\n");
+  });
+
+  it("names what a recipe needs, and the recipes there are", async ({ expect }) => {
+    const { run, directory } = await openProject({});
+    expect(await run("init", "--recipe", "s3")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("--field bucket=…"),
+    });
+    expect(await run("init", "--recipe", "s4")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Do you mean s3?"),
+    });
+    await expect(readFile(join(directory, "prefect.yaml"))).rejects.toThrow("ENOENT");
+    expect(await run("init", "--recipe", "s3", "--field", "bucket=b=1")).toMatchObject({ code: 0 });
+    expect(await readFile(join(directory, "prefect.yaml"), "utf8")).toContain("bucket: b=1");
+  });
+});
+
+describe("project check", () => {
+  it("tells references to no step, functions and schedules that are wrong, with their places", async ({
+    expect,
+  }) => {
+    const file = `build: [${step("sha", "echo {{ gone.x }}")}]\n${one("entrypoint: flow.py:nope", "tags: ['{{ shaa.stdout }}']", "schedules: [{cron: '* * * * *', timezone: Mars/Base}]")}`;
+    const { run, requests } = await openProject({ "prefect.yaml": file });
+    const { code, stdout } = await run("project", "check");
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^prefect.yaml:1:\d+: build\[0\].*\{\{ gone.x \}\} refers to no step/m);
+    expect(stdout).toMatch(
+      /^prefect.yaml:5:17: deployments\[0\].entrypoint: .*flow.py has no flow 'nope'; its flows are main, reports$/m,
+    );
+    expect(stdout).toMatch(/^prefect.yaml:6:12: deployments\[0\].tags\[0\]: .*do you mean sha\?$/m);
+    expect(stdout).toMatch(/^prefect.yaml:7:17: deployments\[0\].schedules\[0\]: .*Mars\/Base/m);
+    expect(stdout).toMatch(/^4 problems in prefect.yaml\.$/m);
+    expect(JSON.parse((await run("project", "check", "--json")).stdout).errors).toHaveLength(4);
+    expect(requests).toEqual([]);
+  });
+
+  it("the schema for editors knows the fields", async ({ expect }) => {
+    const { run } = await openProject({});
+    const schema = JSON.parse((await run("project", "schema")).stdout);
+    expect(Object.keys(schema.properties)).toEqual([
+      "prefect-version",
+      "name",
+      "build",
+      "push",
+      "pull",
+      "deployments",
+    ]);
+    expect(schema.properties.deployments.items.properties).toHaveProperty("schedules");
+  });
+});

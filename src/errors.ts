@@ -13,6 +13,7 @@ const ERROR_CODES = {
     doc: "a 2xx answer that is no JSON, such as a proxy's page",
   },
   TEMPLATE_INVALID: { retryable: false, exitCode: 1, doc: "a reference in a template cannot be resolved" },
+  SCHEDULE_INVALID: { retryable: false, exitCode: 1, doc: "a schedule that no runs can be made from" },
   STEP_FAILED: { retryable: false, exitCode: 1, doc: "a pull step failed" },
   LAUNCH_FAILED: { retryable: false, exitCode: 1, doc: "a flow run's process could not be started" },
   POOL_UNUSABLE: {

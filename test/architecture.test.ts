@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const LAYERS = [
   ["errors", "lifecycle", "json"],
   ["config", "log"],
-  ["api", "templating", "schemas"],
+  ["api", "templating", "schemas", "schedules"],
   ["steps", "launcher"],
   ["worker", "project", "server"],
   ["ops"],
@@ -28,6 +28,12 @@ const FORBIDDEN: readonly (readonly [from: string, to: string])[] = [
   ["templating", "config"],
   ["templating", "log"],
   ["templating", "api"],
+  ["schedules", "lifecycle"],
+  ["schedules", "config"],
+  ["schedules", "log"],
+  ["schedules", "api"],
+  ["schedules", "templating"],
+  ["schedules", "schemas"],
 ];
 
 const MAX_LINES = 400;

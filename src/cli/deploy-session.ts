@@ -9,7 +9,6 @@ import { discoverPython } from "../steps/python.ts";
 import { runProjectSteps } from "../steps/run-steps.ts";
 import { environmentWith } from "../worker/environment.ts";
 import { apiLookups } from "../worker/lookups.ts";
-import { checkSchedule } from "./check-schedule.ts";
 import { DeployConsole } from "./deploy-console.ts";
 import { openSession } from "./session.ts";
 
@@ -107,7 +106,6 @@ async function run(
       pools.set(name, known);
       return await known;
     },
-    checkSchedule,
     runSteps: (kind, steps, outputs) =>
       runProjectSteps({
         kind,

@@ -5,7 +5,6 @@ import { describeProblem, ProjectError } from "../project/problem.ts";
 import { readPrefectFile } from "../project/prefect-file.ts";
 import { discoverPython } from "../steps/python.ts";
 import { environmentWith } from "../worker/environment.ts";
-import { checkSchedule } from "./check-schedule.ts";
 import { readSettings } from "./session.ts";
 
 import type { CheckResult } from "../project/check.ts";
@@ -23,7 +22,6 @@ export async function runProjectCheck(io: Io, flags: ProjectCheckFlags): Promise
       cwd: io.cwd,
       env: environmentWith(io.env, prefectSettings),
       signal,
-      checkSchedule,
       onLine: (line) => io.stderr.write(`${line}\n`),
       python: async () => (await discoverPython({ configured: config.python, env: io.env, signal })).path,
     });

@@ -1,4 +1,4 @@
-import { instantOf, wallOf } from "../server/schedules/zone.ts";
+import { instantOf, wallOf } from "../schedules/zone.ts";
 import { parseDuration } from "./duration.ts";
 
 const DAY_MS = 86_400_000;

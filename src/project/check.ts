@@ -7,7 +7,7 @@ import { closest } from "./closest.ts";
 import { readFlows } from "./flow-reader.ts";
 import { pathText } from "./problem.ts";
 import { stepOf } from "./prefect-file.ts";
-import { scheduleBody } from "./schedules.ts";
+import { checkTimes, scheduleBody } from "./schedules.ts";
 import { readTrigger } from "./triggers.ts";
 
 import type { Json, JsonObject } from "../json/value.ts";
@@ -17,8 +17,6 @@ import type { Problem } from "./problem.ts";
 import type { Path } from "./yaml-source.ts";
 
 export interface CheckOptions extends Omit<ReadFlowsOptions, "python" | "sourceOnly"> {
-  /** Throws a RangeError for a cron line, rule or time zone that makes no sense. */
-  readonly checkSchedule: (schedule: Json) => Promise<void>;
   /** The flows' interpreter; called only when the file names entrypoints. */
   readonly python: () => Promise<string>;
 }
@@ -35,7 +33,7 @@ export interface CheckResult {
 export async function checkProject(file: PrefectFile, options: CheckOptions): Promise<CheckResult> {
   const checker = new Checker(file);
   for (const declaration of file.declarations) {
-    await checker.schedules(declaration, options.checkSchedule);
+    checker.schedules(declaration);
     checker.triggers(declaration);
     checker.references(declaration);
   }
@@ -56,7 +54,7 @@ class Checker {
     this.#file = file;
   }
 
-  async schedules({ index, fields }: Declaration, check: CheckOptions["checkSchedule"]): Promise<void> {
+  schedules({ index, fields }: Declaration): void {
     const legacy = fields["schedule"];
     const listed = Array.isArray(fields["schedules"]) ? (fields["schedules"] as readonly Json[]) : [];
     const places: readonly [Path, Json][] = [
@@ -68,7 +66,7 @@ class Checker {
     for (const [path, item] of places) {
       if (!isJsonObject(item) || hasTemplate(item)) continue;
       try {
-        await check(scheduleBody(item)["schedule"] ?? null);
+        checkTimes(scheduleBody(item)["schedule"] ?? null);
       } catch (thrown) {
         this.#error(path, coerceError(thrown).message);
       }

@@ -1,4 +1,4 @@
-import { coerceError, WorkerError } from "../errors.ts";
+import { WorkerError } from "../errors.ts";
 import { stringifyJson } from "../json/stringify.ts";
 import { isPythonTruthy } from "../json/python.ts";
 import { isJsonObject } from "../json/value.ts";
@@ -8,7 +8,7 @@ import { planDeployment } from "./deployment-body.ts";
 import { layOver, objectAt } from "./overrides.ts";
 import { pathText, ProjectError } from "./problem.ts";
 import { resolveDeclaration } from "./resolution.ts";
-import { scheduleBody } from "./schedules.ts";
+import { checkTimes, scheduleBody } from "./schedules.ts";
 import { readTrigger } from "./triggers.ts";
 
 import type { WorkPool } from "../api/types.ts";
@@ -37,8 +37,6 @@ export interface PreparationOptions extends ResolutionOptions {
   readonly file: PrefectFile | undefined;
   /** Fills the gap when neither declaration nor flags name a pool. */
   readonly defaultPool: string | undefined;
-  /** Throws a RangeError for a cron line, rule or time zone that makes no sense. */
-  readonly checkSchedule: (schedule: Json) => Promise<void>;
   readonly onNote?: (message: string) => void;
 }
 
@@ -91,7 +89,7 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
       },
     );
   }
-  await checkSchedulesAndTriggers(fields, target, options);
+  checkSchedulesAndTriggers(fields, target, options);
   return { target, fields, name, entrypoint };
 }
 
@@ -181,19 +179,12 @@ function withDefaultPool(fields: JsonObject, defaultPool: string | undefined): J
 }
 
 /** What holds no output of a step can be checked now. */
-async function checkSchedulesAndTriggers(
-  fields: JsonObject,
-  target: Target,
-  { file, checkSchedule }: PreparationOptions,
-): Promise<void> {
+function checkSchedulesAndTriggers(fields: JsonObject, target: Target, { file }: PreparationOptions): void {
   const { schedules } = fields;
   for (const [index, item] of (Array.isArray(schedules) ? (schedules as readonly Json[]) : []).entries()) {
     if (!isJsonObject(item) || waitsForSteps(item)) continue;
     const at = ["schedules", index] as const;
-    const { schedule = null } = inPlace(target, at, file, () => scheduleBody(item));
-    await checkSchedule(schedule).catch((thrown: unknown) => {
-      throw placed(target, at, file, coerceError(thrown).message);
-    });
+    inPlace(target, at, file, () => checkTimes(scheduleBody(item)["schedule"] ?? null));
   }
   for (const [index, item] of triggersOf(fields["triggers"]).entries()) {
     if (!waitsForSteps(item)) inPlace(target, ["triggers", index], file, () => readTrigger(item, ""));

@@ -1,6 +1,8 @@
 import { pythonStr } from "../json/python.ts";
 import { parseJson } from "../json/parse.ts";
 import { Float, isJsonObject } from "../json/value.ts";
+import { ScheduleError } from "../schedules/error.ts";
+import { readSchedule } from "../schedules/schedule.ts";
 import { parseDuration } from "./duration.ts";
 import { parseSwitch } from "./switch.ts";
 
@@ -21,6 +23,20 @@ export function scheduleBody(item: JsonObject): JsonObject {
   if (maxScheduledRuns !== undefined && maxScheduledRuns !== null)
     body["max_scheduled_runs"] = maxScheduledRuns;
   return body;
+}
+
+/**
+ * Whether dates can be told from what {@link scheduleBody} has put into `schedule`. Throws a RangeError that says which field is
+ * wrong, and what would be right.
+ */
+export function checkTimes(schedule: Json): void {
+  try {
+    readSchedule(schedule, { nowMs: Date.now() });
+  } catch (thrown) {
+    if (!(thrown instanceof ScheduleError)) throw thrown;
+    const { field, message, hint } = thrown;
+    throw new RangeError(`${field === undefined ? "" : `${field}: `}${message}. ${hint ?? ""}`.trimEnd());
+  }
 }
 
 function timesOf(item: JsonObject): JsonObject {

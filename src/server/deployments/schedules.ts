@@ -4,6 +4,7 @@ import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { integerOf, objectOf, textOf } from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
+import { scheduleOf } from "../schedules/given.ts";
 import { isConflict } from "../store/database.ts";
 import { timestampOf } from "../store/timestamp.ts";
 
@@ -33,7 +34,11 @@ interface GivenSchedule {
 }
 
 /** Reads a schedule of a request, which stands at `location`. Throws a 422. */
-function readSchedule(json: Json, location: readonly (string | number)[]): GivenSchedule {
+function readGiven(
+  context: ServerContext,
+  json: Json,
+  location: readonly (string | number)[],
+): GivenSchedule {
   if (!isJsonObject(json)) throw invalidRequest(location, "Input should be a valid dictionary", json);
   const unknown = Object.keys(json).find((field) => !FIELDS.has(field));
   if (unknown !== undefined)
@@ -49,8 +54,9 @@ function readSchedule(json: Json, location: readonly (string | number)[]): Given
       maxScheduledRuns,
     );
   }
+  const when = json["schedule"] ?? null;
   return {
-    when: objectOf(json, "schedule"),
+    when: when === null ? undefined : scheduleOf(when, context.clock.now(), [...location, "schedule"]).json,
     active: typeof json["active"] === "boolean" ? json["active"] : undefined,
     maxScheduledRuns,
     parameters: objectOf(json, "parameters"),
@@ -59,8 +65,8 @@ function readSchedule(json: Json, location: readonly (string | number)[]): Given
   };
 }
 
-function readSchedules(schedules: readonly Json[]): GivenSchedule[] {
-  return schedules.map((schedule, index) => readSchedule(schedule, ["body", "schedules", index]));
+function readAllGiven(context: ServerContext, schedules: readonly Json[]): GivenSchedule[] {
+  return schedules.map((schedule, index) => readGiven(context, schedule, ["body", "schedules", index]));
 }
 
 /** Gives a deployment these schedules and no others. Throws a 422. */
@@ -70,7 +76,7 @@ export function replaceSchedules(
   deploymentId: string,
   schedules: readonly Json[],
 ): void {
-  const given = readSchedules(schedules);
+  const given = readAllGiven(context, schedules);
   for (const [index, { when }] of given.entries())
     if (when === undefined) throw invalidRequest(["body", "schedules", index, "schedule"], "Field required");
   tx.run("DELETE FROM deployment_schedule WHERE deployment_id = ?", deploymentId);
@@ -85,7 +91,7 @@ export function addSchedule(
   json: Json,
   location: readonly (string | number)[] = ["body"],
 ): string {
-  const schedule = readSchedule(json, location);
+  const schedule = readGiven(context, json, location);
   if (schedule.when === undefined) throw invalidRequest([...location, "schedule"], "Field required", json);
   return insertSchedule(context, tx, deploymentId, schedule);
 }
@@ -100,7 +106,7 @@ export function changeSchedules(
   deploymentId: string,
   schedules: readonly Json[],
 ): void {
-  const given = readSchedules(schedules);
+  const given = readAllGiven(context, schedules);
   const existing = tx.all<{ id: string; slug: string | null }>(
     "SELECT id, slug FROM deployment_schedule WHERE deployment_id = ?",
     deploymentId,
@@ -171,7 +177,7 @@ export function changeScheduleBy(
   ids: { readonly deploymentId: string; readonly scheduleId: string },
   json: Json,
 ): boolean {
-  const schedule = readSchedule(json, ["body"]);
+  const schedule = readGiven(context, json, ["body"]);
   const known = tx.get(
     "SELECT 1 FROM deployment_schedule WHERE id = ? AND deployment_id = ?",
     ids.scheduleId,

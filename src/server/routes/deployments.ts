@@ -15,6 +15,8 @@ import {
   upsertDeployment,
 } from "../deployments/write.ts";
 import { flowRunReply } from "../runs/row.ts";
+import { windowOf } from "../schedules/given.ts";
+import { scheduleDeployment } from "../schedules/runs.ts";
 import { parseTimestamp, timestampOf } from "../store/timestamp.ts";
 
 import type { FastifyInstance } from "fastify";
@@ -158,6 +160,13 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
     return { results };
   });
 
+  app.post<{ Params: IdParams }>("/deployments/:id/schedule", async ({ params, body }) => {
+    const id = parseUuid(params.id);
+    const window = windowOf(context, objectBody(body));
+    await database.write((tx) => scheduleDeployment(context, tx, id, window));
+    return jsonValue(null);
+  });
+
   for (const [action, isPaused] of [
     ["pause_deployment", true],
     ["resume_deployment", false],
@@ -185,15 +194,14 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
     if (!Array.isArray(body)) throw invalidRequest(["body"], "Input should be a valid list");
     const added = await database.write((tx) => {
       requireDeployment(tx, id);
-      return new Set(
-        (body as readonly Json[]).map((schedule, index) =>
-          addSchedule(context, tx, id, schedule, ["body", index]),
-        ),
+      return (body as readonly Json[]).map((schedule, index) =>
+        addSchedule(context, tx, id, schedule, ["body", index]),
       );
     });
-    return reply
-      .status(201)
-      .send(schedulesOf(database, id).filter((schedule) => added.has((schedule as { id: string }).id)));
+    const known = new Map(
+      schedulesOf(database, id).map((schedule) => [(schedule as { id: string }).id, schedule]),
+    );
+    return reply.status(201).send(added.map((scheduleId) => known.get(scheduleId)));
   });
 
   app.patch<{ Params: ScheduleParams }>(

@@ -1,21 +1,17 @@
-import { mergeObjects } from "../../json/object.ts";
-import { parseJson } from "../../json/parse.ts";
-import { createFlowRun } from "../runs/create.ts";
-import { stateOf } from "../runs/state.ts";
-import { readSchedule } from "../schedules/schedule.ts";
-import { objectColumn } from "../store/json-column.ts";
+import {
+  createScheduledRuns,
+  datesOf,
+  defaultWindow,
+  runKey,
+  scheduleIn,
+  selectScheduled,
+} from "../schedules/runs.ts";
 import { timestampOf } from "../store/timestamp.ts";
 
+import type { Schedule } from "../../schedules/schedule.ts";
 import type { ServerContext } from "../context.ts";
-import type { DeploymentRow } from "../deployments/row.ts";
+import type { ScheduledDeployment } from "../schedules/runs.ts";
 import type { Service } from "./service.ts";
-
-interface ScheduledDeployment extends DeploymentRow {
-  readonly schedule_id: string;
-  readonly schedule: string;
-  readonly schedule_parameters: string;
-  readonly slug: string | null;
-}
 
 /**
  * Makes the runs of schedules ahead of their time (prefect/server/services/scheduler.py): at least `minRuns` and for
@@ -38,73 +34,50 @@ export function createScheduler(): Service {
       const from = isFull ? "" : since;
       since = timestampOf(nowMs - 1000);
       if (isFull) lookedAtMs = nowMs;
-      const due = database.all<ScheduledDeployment>(
-        `SELECT d.*, s.id AS schedule_id, s.schedule, s.parameters AS schedule_parameters, s.slug FROM deployment d JOIN deployment_schedule s ON s.deployment_id = d.id
-         WHERE d.paused = 0 AND s.active = 1 AND (d.updated >= ? OR s.updated >= ?)`,
+      const window = defaultWindow(settings, nowMs);
+      const due = selectScheduled(
+        database,
+        "d.paused = 0 AND (d.updated >= ? OR s.updated >= ?)",
         from,
         from,
       );
       for (const deployment of due) {
-        const dates = await datesOf(context, deployment, nowMs).catch((thrown: unknown) => {
+        try {
+          const schedule = scheduleIn(deployment);
+          await makeRuns(context, deployment, schedule, datesOf(schedule, window));
+        } catch (thrown) {
           complain(context, deployment, thrown);
-          return [];
-        });
-        if (dates === undefined)
-          complain(context, deployment, "rrule schedules are kept but not run by this server");
-        else if (dates.length > 0) await makeRuns(context, deployment, dates);
+        }
       }
     },
   };
 
   /** Once per schedule, not at every tick. */
-  function complain(
-    { logger }: ServerContext,
-    { name, schedule_id, schedule }: ScheduledDeployment,
-    why: unknown,
-  ): void {
+  function complain({ logger }: ServerContext, deployment: ScheduledDeployment, why: unknown): void {
+    const { name, schedule_id, schedule } = deployment;
     if (complained.has(schedule_id)) return;
     complained.add(schedule_id);
-    logger.warn(
-      { deployment: name, schedule, err: why },
-      "No runs are made from a schedule that this server cannot run",
-    );
+    logger.warn({ deployment: name, schedule, err: why }, "No runs could be made from a schedule");
   }
-}
-
-async function datesOf(
-  { settings }: ServerContext,
-  { schedule: text }: ScheduledDeployment,
-  nowMs: number,
-): Promise<number[] | undefined> {
-  const { minRuns, maxRuns, minScheduledTimeSeconds, maxScheduledTimeSeconds } = settings.scheduler;
-  const schedule = await readSchedule(parseJson(text));
-  if (schedule === undefined) return undefined;
-  const dates: number[] = [];
-  for (const instant of schedule.instants(nowMs)) {
-    if (instant > nowMs + maxScheduledTimeSeconds * 1000) break;
-    dates.push(instant);
-    const isEnough = dates.length >= minRuns && instant >= nowMs + minScheduledTimeSeconds * 1000;
-    if (isEnough || dates.length >= maxRuns) break;
-  }
-  return dates;
 }
 
 async function makeRuns(
   context: ServerContext,
   deployment: ScheduledDeployment,
+  schedule: Schedule,
   dates: readonly number[],
 ): Promise<void> {
   const { database } = context;
-  const key = (time: string): string => `scheduled ${deployment.id} ${deployment.schedule_id} ${time}`;
-  const times = dates.map((date) => timestampOf(date));
-  const missing = times.filter(
-    (time) =>
-      database.get(
-        "SELECT 1 FROM flow_run WHERE flow_id = ? AND idempotency_key = ?",
-        deployment.flow_id,
-        key(time),
-      ) === undefined,
-  );
+  const missing = dates
+    .map((date) => timestampOf(date))
+    .filter(
+      (time) =>
+        database.get(
+          "SELECT 1 FROM flow_run WHERE flow_id = ? AND idempotency_key = ?",
+          deployment.flow_id,
+          runKey(deployment, time),
+        ) === undefined,
+    );
   if (missing.length === 0) return;
   await database.write((tx) => {
     // It may have been changed since it was read; the next tick sees it.
@@ -114,30 +87,6 @@ async function makeRuns(
       deployment.schedule,
       deployment.updated,
     );
-    if (isSame === undefined) return;
-    for (const time of missing) {
-      createFlowRun(context, tx, {
-        flowId: deployment.flow_id,
-        deploymentId: deployment.id,
-        deploymentVersion: deployment.version,
-        workQueueId: deployment.work_queue_id,
-        workQueueName: deployment.work_queue_name,
-        parameters: mergeObjects(
-          objectColumn(deployment.parameters),
-          objectColumn(deployment.schedule_parameters),
-        ),
-        tags: ["auto-scheduled", ...(JSON.parse(deployment.tags) as string[])],
-        labels: objectColumn(deployment.labels),
-        idempotencyKey: key(time),
-        isAutoScheduled: true,
-        createdBy: {
-          id: deployment.schedule_id,
-          type: "SCHEDULE",
-          display_value:
-            deployment.slug ?? (deployment.schedule.includes('"cron"') ? "CronSchedule" : "IntervalSchedule"),
-        },
-        state: stateOf("SCHEDULED", { message: "Flow run scheduled", details: { scheduled_time: time } }),
-      });
-    }
+    if (isSame !== undefined) createScheduledRuns(context, tx, deployment, schedule, missing);
   });
 }

@@ -147,7 +147,7 @@ describe("deployment", () => {
     expect(await run("deployment schedule pause flow/dep")).toMatchObject({ code: 2 });
     expect(await run(`deployment schedule delete flow/dep ${first} -y`)).toMatchObject({ code: 0 });
     await run(["deployment", "schedule", "create", "flow/dep", "--rrule", "FREQ=DAILY", "--replace", "-y"]);
-    expect(await schedules()).toMatchObject([{ schedule: { rrule: "FREQ=DAILY" } }]);
+    expect(await schedules()).toMatchObject([{ schedule: { rrule: "DTSTART:20200101T000000\nFREQ=DAILY" } }]);
     expect(await run("deployment schedule clear flow/dep -y")).toMatchObject({ code: 0 });
     expect(await schedules()).toEqual([]);
     expect(await run("deployment schedule create flow/dep")).toMatchObject({ code: 2 });

@@ -132,7 +132,7 @@ function filterOf(body: JsonObject): Condition {
 }
 
 function sortOf({ sort }: JsonObject): string {
-  if (sort === undefined) return SORTS["NAME_ASC"] ?? "";
+  if (sort === undefined || sort === null) return SORTS["NAME_ASC"] ?? "";
   const order = typeof sort === "string" ? SORTS[sort] : undefined;
   if (order !== undefined) return order;
   const expected = "'CREATED_DESC', 'UPDATED_DESC', 'NAME_ASC' or 'NAME_DESC'";

@@ -7,6 +7,7 @@ import {
   Callable,
   UNDEFINED,
   attributeOf,
+  firstOf,
   isTrue,
   itemOf,
   itemsOf,
@@ -103,7 +104,7 @@ function evaluate(node: Node, scope: Scope): Value {
         ]),
       );
     case "Identifier":
-      return scope.find((names) => names.has(node.value))?.get(node.value) ?? UNDEFINED;
+      return firstOf(scope.find((names) => names.has(node.value))?.get(node.value));
     case "MemberExpression":
       return evaluateMember(node, scope);
     case "CallExpression": {

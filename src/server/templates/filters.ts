@@ -6,6 +6,7 @@ import {
   UNDEFINED,
   asFloat,
   attributeOf,
+  firstOf,
   isMapping,
   isTrue,
   itemOf,
@@ -32,7 +33,7 @@ export const FILTERS: Readonly<Record<string, Filter>> = {
   dictsort: (value) => entries(value).toSorted(([a], [b]) => compare(a.toLowerCase(), b.toLowerCase())),
   e: escape,
   escape,
-  first: (value) => itemsOf(value)[0] ?? UNDEFINED,
+  first: (value) => firstOf(itemsOf(value)[0]),
   float: (value, args, named) => toNumber(value, argument(args, named, 0, "default") ?? asFloat(0), Number),
   flow_run_id: (value) => FLOW_RUN_URL.exec(isTrue(value) ? textOfValue(value) : "")?.[1] ?? null,
   format: (value, args) => format(textOfValue(value), args),
@@ -44,7 +45,7 @@ export const FILTERS: Readonly<Record<string, Filter>> = {
     const items = attribute === undefined ? itemsOf(value) : pluck(value, attribute);
     return items.map((item) => textOfValue(item)).join(textOfValue(argument(args, named, 0, "d") ?? ""));
   },
-  last: (value) => itemsOf(value).at(-1) ?? UNDEFINED,
+  last: (value) => firstOf(itemsOf(value).at(-1)),
   length: lengthOf,
   list: (value) => [...itemsOf(value)],
   lower: onText((text) => text.toLowerCase()),

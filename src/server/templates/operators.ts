@@ -5,6 +5,8 @@ import { UNDEFINED, asFloat, isMapping, isNumber, itemsOf, jsonOf, numberOf, tex
 
 import type { Value } from "./value.ts";
 
+const MAX_TEXT = 1_000_000;
+
 /** The result of an operator, as Python has it. Throws for values that it cannot be used on. */
 export function compute(operator: string, left: Value, right: Value): Value {
   switch (operator) {
@@ -30,6 +32,9 @@ export function compute(operator: string, left: Value, right: Value): Value {
       if (typeof left === "string" && typeof right === "string") return left + right;
       if (Array.isArray(left) && Array.isArray(right)) return [...itemsOf(left), ...itemsOf(right)];
       return calculate(operator, left, right);
+    case "*":
+      if (typeof left === "string") return left.repeat(Math.max(0, repetitions(left.length, right)));
+      return calculate(operator, left, right);
     default:
       return calculate(operator, left, right);
   }
@@ -53,6 +58,13 @@ function contains(container: Value, item: Value): boolean {
   if (typeof container === "string") return container.includes(textOfValue(item));
   if (isMapping(container)) return Object.hasOwn(container, textOfValue(item));
   return itemsOf(container).some((candidate) => isEqual(candidate, item));
+}
+
+/** How often a text comes; a template must not fill the memory. */
+function repetitions(length: number, times: Value): number {
+  const count = numberOf(times);
+  if (length * count > MAX_TEXT) throw new RangeError(`A text of more than ${MAX_TEXT} characters`);
+  return count;
 }
 
 function calculate(operator: string, left: Value, right: Value): Value {

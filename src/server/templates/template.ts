@@ -15,11 +15,11 @@ const MAX_RANGE = 100;
 /** Jinja templates of users. */
 export interface Templates {
   /** What is wrong with a template; undefined when nothing is. */
-  problem(template: string): string | undefined;
+  readonly problem: (template: string) => string | undefined;
   /** The text of a template. Throws with what is wrong. */
-  render(template: string, names: Readonly<Record<string, Value>>): string;
+  readonly render: (template: string, names: Readonly<Record<string, Value>>) => string;
   /** The names that a template uses. */
-  namesIn(template: string): Set<string>;
+  readonly namesIn: (template: string) => Set<string>;
 }
 
 /** Whether a text can be a template at all. */

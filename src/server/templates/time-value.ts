@@ -77,6 +77,7 @@ export class TimeValue extends TemplateObject {
       b: () => inEnglish("month").slice(0, 3),
       A: () => inEnglish("weekday"),
       a: () => inEnglish("weekday").slice(0, 3),
+      j: () => String(dayOfYear(this.#date())).padStart(3, "0"),
       F: () => `${year}-${month}-${day}`,
       T: () => `${hour}:${minute}:${second}`,
       Z: () => "UTC",
@@ -85,4 +86,9 @@ export class TimeValue extends TemplateObject {
     };
     return format.replaceAll(/%(.)/gs, (whole, letter: string) => parts[letter]?.() ?? whole);
   }
+}
+
+function dayOfYear(date: Date): number {
+  const start = Date.UTC(date.getUTCFullYear(), 0, 1);
+  return Math.floor((date.getTime() - start) / 86_400_000) + 1;
 }

@@ -1,4 +1,4 @@
-import { entriesOf, objectOf, ownValue } from "../../json/object.ts";
+import { entriesOf, objectOf } from "../../json/object.ts";
 import { isPythonTruthy, pythonStr } from "../../json/python.ts";
 import { Float, isJsonObject } from "../../json/value.ts";
 
@@ -69,32 +69,32 @@ export function isMapping(value: Value): value is ValueMap {
 
 /** `object.name`: a method, an attribute, or what stands under that key. */
 export function attributeOf(object: Value, name: string): Value {
-  if (object instanceof TemplateObject) return object.attribute(name) ?? object.item(name) ?? UNDEFINED;
-  if (isMapping(object)) {
-    return (
-      mappingMethod(object, name) ??
-      (ownValue(object as Parameters<typeof ownValue>[0], name) as Value) ??
-      UNDEFINED
-    );
-  }
-  return typeof object === "string" ? (textMethod(object, name) ?? UNDEFINED) : UNDEFINED;
+  if (object instanceof TemplateObject) return firstOf(object.attribute(name), object.item(name));
+  if (isMapping(object)) return firstOf(mappingMethod(object, name), entryOf(object, name));
+  return typeof object === "string" ? firstOf(textMethod(object, name)) : UNDEFINED;
 }
 
 /** `object[key]`. */
 export function itemOf(object: Value, key: Value): Value {
   if (object instanceof TemplateObject)
-    return object.item(key) ?? (typeof key === "string" ? object.attribute(key) : undefined) ?? UNDEFINED;
+    return firstOf(object.item(key), typeof key === "string" ? object.attribute(key) : undefined);
   if (typeof object === "string" || Array.isArray(object)) {
+    if (typeof key === "string") return attributeOf(object, key);
     const items = typeof object === "string" ? Array.from(object) : (object as readonly Value[]);
-    return typeof key === "number"
-      ? (items.at(key) ?? UNDEFINED)
-      : typeof key === "string"
-        ? attributeOf(object, key)
-        : UNDEFINED;
+    return typeof key === "number" ? firstOf(items.at(key)) : UNDEFINED;
   }
-  if (isMapping(object) && typeof key === "string")
-    return (ownValue(object as Parameters<typeof ownValue>[0], key) as Value) ?? attributeOf(object, key);
+  if (!isMapping(object) || typeof key !== "string") return UNDEFINED;
+  return firstOf(entryOf(object, key), mappingMethod(object, key));
+}
+
+/** The first that is there; null is. */
+export function firstOf(...values: readonly (Value | undefined)[]): Value {
+  for (const value of values) if (value !== undefined) return value;
   return UNDEFINED;
+}
+
+function entryOf(mapping: ValueMap, key: string): Value | undefined {
+  return Object.hasOwn(mapping, key) ? mapping[key] : undefined;
 }
 
 /** What a loop goes over: items of a list, keys of a mapping, characters of a text. Throws for anything else. */
@@ -146,8 +146,7 @@ function mappingMethod(mapping: ValueMap, name: string): Value | undefined {
       return new Callable(() => entries().map(([, value]) => value));
     case "get":
       return new Callable(([key, otherwise = null]) => {
-        const name = textOfValue(key ?? "");
-        return (Object.hasOwn(mapping, name) ? mapping[name] : undefined) ?? otherwise;
+        return firstOf(entryOf(mapping, textOfValue(key ?? "")), otherwise);
       });
     default:
       return undefined;

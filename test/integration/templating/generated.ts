@@ -1,20 +1,10 @@
 import { parseJson } from "../../../src/json/parse.ts";
 import { Float } from "../../../src/json/value.ts";
+import { createRandom } from "../../support/random.ts";
 import { BLOCKS, ENV, VALUES, VARIABLES } from "./data.ts";
 
 import type { Json, JsonObject } from "../../../src/json/value.ts";
 import type { TemplatingCase } from "./data.ts";
-
-/** mulberry32: small, and the same numbers on every machine. */
-function createRandom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
 
 /** Random templates over the same values, blocks and variables. */
 export function generatedCases(seed: number, count: number): TemplatingCase[] {

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 
 import { coerceError, WorkerError } from "../errors.ts";
-import { exitCodeOf, listenForSignals } from "../lifecycle/shutdown.ts";
 import { deployProject } from "../project/deploy.ts";
+import { changesBelow } from "../project/file-changes.ts";
 import { describeProblem } from "../project/problem.ts";
 import { readPrefectFile } from "../project/prefect-file.ts";
 import { discoverPython } from "../steps/python.ts";
@@ -10,6 +10,7 @@ import { runProjectSteps } from "../steps/run-steps.ts";
 import { environmentWith } from "../worker/environment.ts";
 import { apiLookups } from "../worker/lookups.ts";
 import { DeployConsole } from "./deploy-console.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { openSession } from "./session.ts";
 
 import type { FlagValues } from "../config/flags.ts";
@@ -17,36 +18,47 @@ import type { WorkPool } from "../api/types.ts";
 import type { DeployOverrides } from "../project/overrides.ts";
 import type { PrefectFile } from "../project/prefect-file.ts";
 import type { StepLog } from "../steps/types.ts";
+import type { CommandContext } from "./api-command.ts";
 import type { DeployFlags } from "./commands/deploy.ts";
 import type { Io } from "./io.ts";
 import type { Session } from "./session.ts";
 
-/** What `lighterman deploy` does: reads the file, deploys, and tells how it went. */
+/** What `lighterman deploy` does: reads the file, deploys, and tells how it went; with `--watch` again at every change. */
 export async function runDeploy(
-  io: Io,
+  context: CommandContext,
   entrypoint: string | undefined,
   flags: DeployFlags,
-  finish: (exitCode: number) => void,
 ): Promise<void> {
+  const { io, finish } = context;
   const overrides = overridesOf(entrypoint, flags);
   const file = await fileOf(io, flags, overrides);
   const session = await openSession(io, settingsIn(flags));
-  const stopping = new AbortController();
-  const unlisten = listenForSignals(io.signals, {
-    first: (signal) => {
-      finish(exitCodeOf(signal));
-      stopping.abort(new DOMException(`Interrupted by ${signal}`, "AbortError"));
-    },
-    second: (signal) => io.exit(exitCodeOf(signal)),
-    third: (code) => io.exit(code),
-  });
   try {
-    finish(await run(io, session, flags, { overrides, file, signal: stopping.signal }));
-  } catch (error) {
-    if (!stopping.signal.aborted) throw error;
+    await untilInterrupted(context, async (signal) => {
+      if (flags.watch === true) await deployAtChanges(io, session, flags, { overrides, file, signal });
+      else finish(await run(io, session, flags, { overrides, file, signal }));
+    });
   } finally {
-    unlisten();
     await session.close();
+  }
+}
+
+async function deployAtChanges(io: Io, session: Session, flags: DeployFlags, first: Run): Promise<void> {
+  const changes = changesBelow(io.cwd, first.signal);
+  let { file } = first;
+  for (;;) {
+    try {
+      file ??= await fileOf(io, flags, first.overrides);
+      await run(io, session, flags, { ...first, file });
+    } catch (thrown) {
+      first.signal.throwIfAborted();
+      const error = coerceError(thrown);
+      io.stderr.write(`${session.redactor.redact(`Error: ${error.message}`)}\n`);
+    }
+    io.stderr.write("Waiting for changes; stop with Ctrl-C.\n");
+    const { value } = await changes.next();
+    io.stderr.write(`Changed: ${[...(value as ReadonlySet<string>)].slice(0, 5).join(", ")}\n`);
+    file = undefined;
   }
 }
 

@@ -24,6 +24,7 @@ export interface DeployFlags extends FlagValues {
   readonly all?: boolean;
   readonly prefectFile?: string;
   readonly dryRun?: boolean;
+  readonly watch?: boolean;
   readonly json?: boolean;
   readonly failFast?: boolean;
   readonly resolveBlocks?: boolean;
@@ -48,7 +49,7 @@ export interface DeployFlags extends FlagValues {
 }
 
 /** `lighterman deploy`, with the words of \`prefect deploy\`. */
-export function addDeployFlags(deploy: Command, { io, finish }: CommandContext): void {
+export function addDeployFlags(deploy: Command, context: CommandContext): void {
   deploy
     .argument("[entrypoint]", "path/to/file.py:flow_function, or package.module.flow_function")
     .option(
@@ -59,6 +60,7 @@ export function addDeployFlags(deploy: Command, { io, finish }: CommandContext):
     .option("--all", "deploy everything that the file declares")
     .option("--prefect-file <FILE>", "another file than prefect.yaml")
     .option("--dry-run", "tell what would change on the server; run no steps, write nothing")
+    .option("--watch", "deploy again whenever a file of the project changes, until Ctrl-C")
     .option("--json", "print the result as JSON")
     .option("--fail-fast", "stop at the first deployment that fails")
     .option("-d, --description <TEXT>", "description of the deployment")
@@ -94,6 +96,6 @@ export function addDeployFlags(deploy: Command, { io, finish }: CommandContext):
     .addHelpText("after", HELP);
   addSettingFlags(deploy, ["all", "flow"]);
   deploy.action(async (entrypoint: string | undefined, flags: DeployFlags) => {
-    await runDeploy(io, entrypoint, flags, finish);
+    await runDeploy(context, entrypoint, flags);
   });
 }

@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { addSettingFlags } from "../../config/flags.ts";
-import { exitCodeOf, listenForSignals } from "../../lifecycle/shutdown.ts";
 import { fetchDeploymentCode } from "../../steps/deployment-code.ts";
 import { discoverPython, interpreterOfCommand } from "../../steps/python.ts";
 import { environmentWith } from "../../worker/environment.ts";
 import { resolveJob } from "../../worker/job.ts";
 import { apiLookups } from "../../worker/lookups.ts";
 import { readDeploymentTarget } from "../deployment-target.ts";
+import { untilInterrupted } from "../interrupt.ts";
 import { openSession } from "../session.ts";
 
 import type { Command } from "commander";
@@ -41,22 +41,12 @@ export function addPullFlags(pull: Command, { io, finish }: CommandContext): voi
   addSettingFlags(pull, ["all", "flow"]);
   pull.action(async (flags: PullFlags) => {
     const session = await openSession(io, flags);
-    const stopping = new AbortController();
-    const unlisten = listenForSignals(io.signals, {
-      first: (signal) => {
-        finish(exitCodeOf(signal));
-        stopping.abort(new DOMException(`Interrupted by ${signal}`, "AbortError"));
-      },
-      second: (signal) => io.exit(exitCodeOf(signal)),
-      third: (code) => io.exit(code),
-    });
     try {
-      const directory = await pullDeployment(session, io, flags, stopping.signal);
-      io.stdout.write(`${directory}\n`);
-    } catch (error) {
-      if (!stopping.signal.aborted) throw error;
+      await untilInterrupted({ io, finish }, async (signal) => {
+        const directory = await pullDeployment(session, io, flags, signal);
+        io.stdout.write(`${directory}\n`);
+      });
     } finally {
-      unlisten();
       await session.close();
     }
   });

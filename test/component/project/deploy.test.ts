@@ -220,6 +220,20 @@ describe("deploy", () => {
     expect(requests.slice(before).filter((line) => !/^GET|\/filter /.test(line))).toEqual([]);
   });
 
+  it("--watch deploys again at every change, also after a mistake, until Ctrl-C", async ({ expect }) => {
+    const { start, deployment, write } = await openProject({ "prefect.yaml": one("tags: [a]") });
+    const watching = start("deploy", "--watch");
+    await watching.waitFor(/Waiting for changes/);
+    expect(await deployment("main", "one")).toMatchObject({ tags: ["a"] });
+    await write({ "prefect.yaml": one("tags: 5") });
+    await watching.waitFor(/expected a list of texts/);
+    await write({ "prefect.yaml": one("tags: [b]") });
+    await watching.waitFor(/successfully updated/);
+    expect(await deployment("main", "one")).toMatchObject({ tags: ["b"] });
+    watching.signal("SIGINT");
+    expect(await watching.result).toMatchObject({ code: 130 });
+  });
+
   it("--json gives one object a deployment", async ({ expect }) => {
     const { run } = await openProject({ "prefect.yaml": TWO });
     const { stdout } = await run("deploy", "--all", "--json");

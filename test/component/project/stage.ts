@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 
-import { runCli } from "../../support/cli.ts";
+import { startCli } from "../../support/cli.ts";
 import { startApi } from "../server/api.ts";
 
 import type { AddressInfo } from "node:net";
-import type { CliResult } from "../../support/cli.ts";
+import type { CliResult, RunningCli } from "../../support/cli.ts";
 import type { Api } from "../server/api.ts";
 
 const FLOW = `from prefect import flow
@@ -30,6 +30,8 @@ export interface ProjectStage {
   readonly write: (files: Readonly<Record<string, string>>) => Promise<void>;
   /** Runs `lighterman …` in the directory. */
   readonly run: (...argv: readonly string[]) => Promise<CliResult>;
+  /** The same without waiting for its end. */
+  readonly start: (...argv: readonly string[]) => RunningCli;
   /** Makes the block `secret/NAME`. */
   readonly saveSecret: (name: string, value: string) => Promise<void>;
   /** The deployment as the server has it. */
@@ -53,8 +55,8 @@ export async function openProject(
     }
   };
   await write({ "flow.py": FLOW, ...files });
-  const run = (argv: readonly string[], stdin?: string): Promise<CliResult> =>
-    runCli(argv, {
+  const start = (argv: readonly string[], stdin?: string): RunningCli =>
+    startCli(argv, {
       cwd: directory,
       apiUrl: `${url}/api`,
       env: { PATH: process.env["PATH"] ?? "", LIGHTERMAN_PYTHON: "python3", ...env },
@@ -65,9 +67,11 @@ export async function openProject(
     directory,
     requests,
     write,
-    run: (...argv) => run(argv),
+    run: (...argv) => start(argv).result,
+    start: (...argv) => start(argv),
     async saveSecret(name, value) {
-      const { code, stderr } = await run(["block", "create", `secret/${name}`], JSON.stringify({ value }));
+      const { code, stderr } = await start(["block", "create", `secret/${name}`], JSON.stringify({ value }))
+        .result;
       if (code !== 0) throw new Error(stderr);
     },
     deployment: (flow, name) => api.get(`/deployments/name/${encodeURIComponent(flow)}/${name}`),

@@ -41,6 +41,12 @@ const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./commands/project.ts")).addProjectCommands,
   },
   {
+    heading: DEPLOY,
+    name: "schedule",
+    description: "print the coming dates of a schedule, without a server",
+    load: async () => (await import("./commands/schedule.ts")).addScheduleCommands,
+  },
+  {
     heading: MANAGE,
     name: "work-pool",
     alias: "work-pools",

@@ -39,12 +39,19 @@ function offsetMsOf(text: string): number {
 export function timeText({ wallMs, offsetMs = 0 }: WrittenTime): string {
   const micros = Math.round((wallMs - Math.floor(wallMs / 1000) * 1000) * 1000);
   const seconds = new Date(Math.floor(wallMs / 1000) * 1000).toISOString().slice(0, 19);
-  return `${seconds}${micros === 0 ? "" : `.${String(micros).padStart(6, "0")}`}${offsetText(offsetMs)}`;
+  return `${seconds}${micros === 0 ? "" : `.${String(micros).padStart(6, "0")}`}${offsetMs === 0 ? "Z" : offsetText(offsetMs)}`;
 }
 
-/** `Z`, `+02:00`, `-03:30`. */
+/** What the clock shows at an instant in a zone of that offset: `2026-01-31T09:30:00+01:00`. */
+export function localTimeText(epochMs: number, offsetMs: number): string {
+  return `${new Date(epochMs + offsetMs)
+    .toISOString()
+    .slice(0, -1)
+    .replace(/\.000$/, "")}${offsetText(offsetMs)}`;
+}
+
+/** `+00:00`, `+02:00`, `-03:30`. */
 function offsetText(offsetMs: number): string {
-  if (offsetMs === 0) return "Z";
   const minutes = Math.abs(Math.round(offsetMs / 60_000));
   const two = (value: number): string => String(value).padStart(2, "0");
   return `${offsetMs < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;

@@ -9,6 +9,7 @@ import { textIn } from "../../src/json/object.ts";
 import { parseJson } from "../../src/json/parse.ts";
 import { stringifyJson } from "../../src/json/stringify.ts";
 import { EventValue, LabelsValue } from "../../src/server/automations/actions/template-values.ts";
+import { UiAddresses } from "../../src/server/automations/actions/ui-addresses.ts";
 import { look, react } from "../../src/server/automations/evaluate.ts";
 import { bucketingKey, expects, isInterested, startsAfter } from "../../src/server/automations/matching.ts";
 import { readNewAutomation } from "../../src/server/automations/read.ts";
@@ -36,6 +37,8 @@ interface Answers {
   readonly scenarios: Json;
 }
 
+const UI = { host: "127.0.0.1", port: 4200 };
+
 let directory = "";
 let answers: Answers;
 
@@ -52,6 +55,7 @@ beforeAll(async () => {
           HOME: directory,
           PREFECT_HOME: directory,
           PREFECT_LOGGING_LEVEL: "CRITICAL",
+          PREFECT_UI_URL: `http://${UI.host}:${UI.port}`,
         },
         maxBuffer: 64 * 1024 * 1024,
       },
@@ -162,7 +166,11 @@ async function play(database: Database, { trigger: json, steps }: Scenario): Pro
 describe("templates, beside Prefect's own", () => {
   it("give the same texts, and fail alike", async () => {
     const { problem, render } = await loadTemplates();
-    const names = { ...NAMES, event: new EventValue(EVENT), labels: new LabelsValue(LABELS) };
+    const names = {
+      ...NAMES,
+      event: new EventValue(EVENT, new UiAddresses(UI)),
+      labels: new LabelsValue(LABELS),
+    };
     const ours = (template: string): string | undefined => {
       if (problem(template) !== undefined) return undefined;
       try {

@@ -3,16 +3,19 @@ import { randomUUID } from "node:crypto";
 import { textIn } from "../../json/object.ts";
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
+import { findDeployment } from "../deployments/row.ts";
 import { emitEvent } from "../events/event.ts";
 import { ApiError } from "../http/errors.ts";
 import { timestampOf } from "../store/timestamp.ts";
+import { actionVariablesFailure } from "../pools/job-variables.ts";
 import { checkAutomation } from "./read.ts";
 import { automationJson, findAutomation, selectAutomations } from "./row.ts";
 import { withNewIds } from "./trigger-models.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
-import type { SqlValue, Transaction } from "../store/database.ts";
+import type { SchemaTools } from "../schema-tools/tools.ts";
+import type { Reader, SqlValue, Transaction } from "../store/database.ts";
 import type { AutomationRow } from "./row.ts";
 
 /** Fields that are kept as JSON text. */
@@ -53,6 +56,32 @@ export function updateAutomation(
   forgetPast(context, tx, known, change);
   const row = writeFields(context, tx, id, change);
   announce(context, tx, row, "updated");
+}
+
+/**
+ * Checks the job variables that actions give to the runs of their deployments against the pools
+ * (prefect: validate_job_variables_for_run_deployment_action). Throws a 404 for an unknown deployment, a 422.
+ */
+export function checkActionVariables(
+  context: ServerContext,
+  reader: Reader,
+  tools: SchemaTools,
+  automation: JsonObject,
+): void {
+  const failures = actionsIn(automation["actions"] ?? null).flatMap((action) => {
+    const { type, deployment_id: id, job_variables: variables } = action;
+    if (type !== "run-deployment" || typeof id !== "string") return [];
+    if (!isJsonObject(variables) || Object.keys(variables).length === 0) return [];
+    if (findDeployment(reader, id) === undefined) throw new ApiError(404, "Deployment not found.");
+    const pool = reader.get<{ id: string; updated: string }>(
+      "SELECT p.id, p.updated FROM deployment d JOIN work_queue q ON q.id = d.work_queue_id JOIN work_pool p ON p.id = q.work_pool_id WHERE d.id = ?",
+      id,
+    );
+    const failure =
+      pool === undefined ? undefined : actionVariablesFailure(context, reader, tools, pool, variables);
+    return failure === undefined ? [] : [failure];
+  });
+  if (failures.length > 0) throw new ApiError(422, `Error creating automation: ${failures.join(" ")}`);
 }
 
 /** Throws a 404. */
@@ -142,11 +171,14 @@ function relateToDeployments(tx: Transaction, id: string, actions: Json): void {
     "DELETE FROM automation_owner WHERE automation_id = ? AND owner = 0 AND resource_id LIKE 'prefect.deployment.%'",
     id,
   );
-  for (const action of Array.isArray(actions) ? (actions as readonly Json[]) : []) {
-    if (!isJsonObject(action) || action["type"] !== "run-deployment" || action["source"] !== "selected")
-      continue;
+  for (const action of actionsIn(actions)) {
+    if (action["type"] !== "run-deployment" || action["source"] !== "selected") continue;
     relate(tx, id, `prefect.deployment.${textIn(action, "deployment_id") ?? ""}`, false);
   }
+}
+
+function actionsIn(json: Json): JsonObject[] {
+  return (Array.isArray(json) ? (json as readonly Json[]) : []).filter((action) => isJsonObject(action));
 }
 
 function relate(tx: Transaction, id: string, resourceId: string, isOwner: boolean): void {

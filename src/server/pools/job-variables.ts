@@ -50,6 +50,17 @@ export function checkRunVariables(
   if (failure !== undefined) throw new ApiError(422, `Error creating flow run: ${failure}`);
 }
 
+/** What is wrong with the job variables that an automation gives to its runs; undefined when nothing is. Throws as {@link checkRunVariables}. */
+export function actionVariablesFailure(
+  context: ServerContext,
+  reader: Reader,
+  tools: SchemaTools,
+  pool: PoolKey,
+  jobVariables: JsonObject,
+): string | undefined {
+  return failureOf(context, reader, tools, { pool, jobVariables: [jobVariables], mustBeComplete: true });
+}
+
 /** Checks the job variables of a new deployment, which need not be complete. Throws as {@link checkRunVariables}. */
 export function checkDeploymentVariables(
   context: ServerContext,

@@ -15,6 +15,7 @@ import { readAutomationPatch, readAutomationUpdate, readNewAutomation } from "..
 import { automationReply, selectAutomations } from "../automations/row.ts";
 import {
   automationsRelatedTo,
+  checkActionVariables,
   createAutomation,
   deleteAutomation,
   deleteOwnedAutomations,
@@ -27,6 +28,7 @@ import type { FastifyInstance } from "fastify";
 import type { JsonObject } from "../../json/value.ts";
 import type { Checks } from "../automations/model.ts";
 import type { ServerContext } from "../context.ts";
+import type { SchemaTools } from "../schema-tools/tools.ts";
 import type { Condition } from "../filters/conditions.ts";
 
 interface IdParams {
@@ -56,7 +58,9 @@ export function addAutomationRoutes(app: FastifyInstance, context: ServerContext
   const { database } = context;
 
   app.post("/automations", async ({ body }, reply) => {
-    const automation = readNewAutomation(body, await checksOf(context));
+    const tools = await context.schemaTools();
+    const automation = readNewAutomation(body, checksOf(tools));
+    checkActionVariables(context, database, tools, automation);
     const row = await database.write((tx) => createAutomation(context, tx, automation));
     return reply.status(201).send(automationReply(row));
   });
@@ -67,7 +71,9 @@ export function addAutomationRoutes(app: FastifyInstance, context: ServerContext
 
   app.put<{ Params: IdParams }>("/automations/:id", async ({ params, body }, reply) => {
     const id = idIn(params);
-    const change = readAutomationUpdate(body, await checksOf(context));
+    const tools = await context.schemaTools();
+    const change = readAutomationUpdate(body, checksOf(tools));
+    checkActionVariables(context, database, tools, change);
     await database.write((tx) => updateAutomation(context, tx, id, change));
     return reply.status(204).send();
   });
@@ -112,8 +118,7 @@ export function addAutomationRoutes(app: FastifyInstance, context: ServerContext
   });
 }
 
-async function checksOf(context: ServerContext): Promise<Checks> {
-  const { templates } = await context.schemaTools();
+function checksOf({ templates }: SchemaTools): Checks {
   return { templateProblem: (template) => templates.problem(template) };
 }
 

@@ -3,6 +3,7 @@ import { isJsonObject } from "../../json/value.ts";
 import { compare, isEqual } from "./operators.ts";
 import { pythonJson } from "./python-json.ts";
 import {
+  TemplateObject,
   UNDEFINED,
   asFloat,
   attributeOf,
@@ -22,7 +23,7 @@ import type { Value } from "./value.ts";
 type Named = ReadonlyMap<string, Value>;
 type Filter = (value: Value, args: readonly Value[], named: Named) => Value;
 
-/** Jinja's filters that carry no state, and Prefect's `flow_run_id`. */
+/** Jinja's filters that carry no state, and Prefect's own. */
 export const FILTERS: Readonly<Record<string, Filter>> = {
   abs: (value) =>
     Number.isInteger(numberOf(value)) ? Math.abs(numberOf(value)) : asFloat(Math.abs(numberOf(value))),
@@ -71,6 +72,8 @@ export const FILTERS: Readonly<Record<string, Filter>> = {
   tojson: (value, args, named) => pythonJson(jsonOf(value), indentOf(argument(args, named, 0, "indent"))),
   trim: onText((text) => text.trim()),
   truncate,
+  ui_resource_events_url: (value) => (value instanceof TemplateObject ? value.uiEventsUrl : null),
+  ui_url: (value) => (value instanceof TemplateObject ? value.uiUrl : null),
   unique: (value) =>
     itemsOf(value).filter((item, at, all) => all.findIndex((other) => isEqual(other, item)) === at),
   upper: onText((text) => text.toUpperCase()),

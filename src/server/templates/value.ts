@@ -24,6 +24,9 @@ export abstract class TemplateObject {
   item(key: Value): Value | undefined {
     return typeof key === "string" ? this.attribute(key) : undefined;
   }
+  /** Where the UI shows it, and its events; null: nowhere. */
+  readonly uiUrl: string | null = null;
+  readonly uiEventsUrl: string | null = null;
   abstract toJson(): Json;
   toText(): string {
     return pythonStr(this.toJson());

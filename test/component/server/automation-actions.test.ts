@@ -50,6 +50,7 @@ describe("run-deployment", () => {
       json: { __prefect_kind: "json", value: '{"a": 1.0}' },
       name: "{{ deployment.name }}/{{ variables.answer.n }}",
       missing: "none: {{ event.payload.nothing.at.all }}",
+      address: "{{ deployment | ui_url }}",
       plain: "text",
     };
     const automation = await automate(api, TRIGGER, {
@@ -87,6 +88,7 @@ describe("run-deployment", () => {
         json: { a: 1 },
         name: "dep/42",
         missing: "none: ",
+        address: `http://127.0.0.1:0/deployments/deployment/${deployment}`,
         plain: "text",
       },
       job_variables: { env: { A: "1" } },

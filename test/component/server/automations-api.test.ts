@@ -187,4 +187,19 @@ describe("automations over HTTP", () => {
     expect(refused.status).toBe(422);
     expect((await api.get(`/automations/${id}`)).enabled).toBe(false);
   });
+
+  test("are refused when their job variables do not fit the pool, or their deployment is not there", async () => {
+    const api = await startApi();
+    const deployment = await deploy(api);
+    const make = (id: string) =>
+      api.call("POST", "/automations/", {
+        name: "a",
+        trigger: EVENT,
+        actions: [{ type: "run-deployment", deployment_id: id, job_variables: { stream_output: "perhaps" } }],
+      });
+    const refused = await make(deployment);
+    expect(refused.status).toBe(422);
+    expect(refused.body.detail).toMatch(/^Error creating automation: .*perhaps/);
+    expect(await make(NOBODY)).toMatchObject({ status: 404, body: { detail: "Deployment not found." } });
+  });
 });

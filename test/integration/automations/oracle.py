@@ -8,6 +8,7 @@ from uuid import UUID
 
 from prefect.server.database import provide_database_interface
 from prefect.server.events import triggers
+from prefect.server.events.jinja_filters import all_filters
 from prefect.server.events.schemas.automations import Automation, EventTrigger, Posture
 from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.server.events.schemas.labelling import LabelDiver
@@ -79,7 +80,7 @@ async def play(database, scenario):
 async def main():
     given = json.load(sys.stdin)
     triggers.act = act
-    register_user_template_filters({})
+    register_user_template_filters(all_filters)
     database = provide_database_interface()
     await database.create_db()
     answers = {

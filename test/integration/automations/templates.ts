@@ -48,6 +48,9 @@ export const NAMES: JsonObject = { word: "data", variables: { region: "eu", limi
 /** Templates as people write them; each gives the same text, or fails, in Prefect and here. */
 export const TEMPLATES: readonly string[] = [
   "plain",
+  "{{ event.resource | ui_url }} {{ event | ui_url }} {{ event.url }} {{ event.related | map('ui_url') | list }}",
+  "{{ event.resource | ui_resource_events_url }} {{ 'see flow-run/0f9d1a52-6d5c-4d6d-8a53-2f0b1c8f5a11.' | flow_run_id }}",
+  "{{ 'no run' | flow_run_id }} {{ none | flow_run_id }}",
   "{{ event.resource.id }}",
   "{{ event.resource['prefect.resource.name'] }} is {{ event.event }}",
   "{{ event.resource.name | upper }}/{{ event.resource.labels.my.label }}/{{ event.resource.labels.my.label.deep }}",

@@ -1,3 +1,4 @@
+import { textIn } from "../../../json/object.ts";
 import { parseJson } from "../../../json/parse.ts";
 import { isJsonObject } from "../../../json/value.ts";
 import { serializeReply } from "../../http/reply.ts";
@@ -10,6 +11,7 @@ import { UNDEFINED } from "../../templates/value.ts";
 import { allFirings, eventJson } from "../firing.ts";
 import { firstOfKind, idOf } from "./inferred.ts";
 import { EventValue, LabelsValue, ModelValue } from "./template-values.ts";
+import { UiAddresses } from "./ui-addresses.ts";
 
 import type { JsonObject } from "../../../json/value.ts";
 import type { LimitRow } from "../../concurrency/limits.ts";
@@ -31,16 +33,25 @@ export function templateNames(
 ): Record<string, Value> {
   const { automation, triggeringEvent, triggeringLabels, firing } = triggered;
   const firings = allFirings(firing);
+  const ui = new UiAddresses(context.settings);
+  const addressesOf = (
+    kind: string,
+    id: string,
+    name = id,
+  ): { uiUrl: string | null; uiEventsUrl: string } => ({
+    uiUrl: ui.url(kind, name),
+    uiEventsUrl: ui.resourceEventsUrl(`prefect.${kind}.${id}`),
+  });
   const names: Record<string, Value> = {
-    automation: new ModelValue(automation),
-    event: triggeringEvent === null ? null : new EventValue(eventJson(triggeringEvent)),
+    automation: new ModelValue(automation, addressesOf("automation", automation.id)),
+    event: triggeringEvent === null ? null : new EventValue(eventJson(triggeringEvent), ui),
     labels: new LabelsValue(triggeringLabels),
     firing: new ModelValue(firing),
     firings: firings.map((item) => new ModelValue(item)),
     events: firings
       .map(({ triggering_event: event }) => event)
       .filter((event) => isJsonObject(event))
-      .map((event) => new EventValue(event)),
+      .map((event) => new EventValue(event, ui)),
   };
   if (triggeringEvent === null) return names;
   for (const [name, read] of Object.entries(OBJECTS)) {
@@ -49,8 +60,13 @@ export function templateNames(
     const resource = firstOfKind(triggeringEvent, kind);
     const id = idOf(resource?.["prefect.resource.id"] ?? "", kind);
     const reply = id === undefined ? undefined : read(context, id);
-    if (reply === undefined || resource === undefined) names[name] = UNDEFINED;
-    else names[name] = new ModelValue(withStateOf(resource, parseJson(serializeReply(reply)) as JsonObject));
+    if (reply === undefined || resource === undefined || id === undefined) names[name] = UNDEFINED;
+    else {
+      const object = withStateOf(resource, parseJson(serializeReply(reply)) as JsonObject);
+      // A pool's address is its name.
+      const addresses = addressesOf(kind, id, kind === "work-pool" ? textIn(object, "name") : id);
+      names[name] = new ModelValue(object, addresses);
+    }
   }
   if (used.has("variables")) names["variables"] = variables(context);
   return names;

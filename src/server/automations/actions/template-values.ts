@@ -6,16 +6,28 @@ import { TemplateObject } from "../../templates/value.ts";
 
 import type { Json, JsonObject } from "../../../json/value.ts";
 import type { Value } from "../../templates/value.ts";
+import type { UiAddresses } from "./ui-addresses.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)$/;
+
+interface Addresses {
+  readonly uiUrl: string | null;
+  readonly uiEventsUrl: string | null;
+}
+
+const NO_ADDRESSES: Addresses = { uiUrl: null, uiEventsUrl: null };
 
 /** An object of the API in a template: its fields are attributes, its times have the texts of Python's. */
 export class ModelValue extends TemplateObject {
   protected readonly json: JsonObject;
+  override readonly uiUrl: string | null;
+  override readonly uiEventsUrl: string | null;
 
-  constructor(json: JsonObject) {
+  constructor(json: JsonObject, addresses: Addresses = NO_ADDRESSES) {
     super();
     this.json = json;
+    this.uiUrl = addresses.uiUrl;
+    this.uiEventsUrl = addresses.uiEventsUrl;
   }
 
   attribute(name: string): Value | undefined {
@@ -35,13 +47,23 @@ const NESTED = new Set(["state", "state_details", "trigger", "firing", "created_
 
 /** An event in a template (prefect: Event). */
 export class EventValue extends ModelValue {
+  readonly #ui: UiAddresses;
+
+  constructor(json: JsonObject, ui: UiAddresses) {
+    const uiUrl = ui.eventUrl(textIn(json, "occurred") ?? "", textIn(json, "id") ?? "");
+    super(json, { uiUrl, uiEventsUrl: null });
+    this.#ui = ui;
+  }
+
   override attribute(name: string): Value | undefined {
     const { resource, related } = this.json;
     const others = (Array.isArray(related) ? (related as readonly Json[]) : [])
       .filter((item) => isJsonObject(item))
-      .map((item) => new ResourceValue(item));
-    const own = new ResourceValue(isJsonObject(resource) ? resource : {});
+      .map((item) => new ResourceValue(item, this.#ui));
+    const own = new ResourceValue(isJsonObject(resource) ? resource : {}, this.#ui);
     switch (name) {
+      case "url":
+        return this.uiUrl;
       case "resource":
         return own;
       case "related":
@@ -63,10 +85,12 @@ export class EventValue extends ModelValue {
 /** A resource of an event: its labels are items; `id`, `name`, `role` and the labels as a tree are attributes. */
 class ResourceValue extends TemplateObject {
   readonly #labels: JsonObject;
+  override readonly uiEventsUrl: string | null;
 
-  constructor(labels: JsonObject) {
+  constructor(labels: JsonObject, ui: UiAddresses) {
     super();
     this.#labels = labels;
+    this.uiEventsUrl = ui.resourceEventsUrl(textIn(labels, "prefect.resource.id") ?? "");
   }
 
   get role(): string {

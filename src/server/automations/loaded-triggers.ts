@@ -15,6 +15,8 @@ export interface Interest {
 }
 
 const MAX_NAMES = 10_000;
+/** Events that the work of automations brings forth. */
+const OWN = "prefect.automation.";
 
 /** The event triggers of all automations that are enabled. */
 export class LoadedTriggers {
@@ -56,7 +58,7 @@ export class LoadedTriggers {
     return this.#named(name).length > 0;
   }
 
-  /** An automation never reacts to what is said of itself: it would go on for ever. */
+  /** An automation never reacts to what is said of itself. */
   interestedIn(event: ServerEvent): readonly Interest[] {
     const about = event.resource["prefect.resource.id"];
     return this.#named(event.event).filter(
@@ -68,10 +70,17 @@ export class LoadedTriggers {
   #named(name: string): readonly Interest[] {
     let named = this.#byName.get(name);
     if (named === undefined) {
-      named = this.#interests.filter(({ trigger }) => isNameIndexed(trigger, name));
+      named = this.#interests.filter(
+        ({ trigger }) => isNameIndexed(trigger, name) && (!name.startsWith(OWN) || namesAutomations(trigger)),
+      );
       if (this.#byName.size >= MAX_NAMES) this.#byName.clear();
       this.#byName.set(name, named);
     }
     return named;
   }
+}
+
+/** Triggers for any event do not mean those of automations: they would bring forth each other for ever. */
+function namesAutomations({ expect, after }: EventTrigger): boolean {
+  return [...expect, ...after].some((pattern) => pattern.startsWith(OWN));
 }

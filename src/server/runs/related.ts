@@ -18,8 +18,12 @@ interface RelatedRow {
   readonly pool_id: string | null;
   readonly pool_name: string | null;
   readonly pool_type: string | null;
-  readonly task_run_name: string | null;
-  readonly task_run_tags: string | null;
+}
+
+interface TaskRow {
+  readonly id: string;
+  readonly name: string;
+  readonly tags: string;
 }
 
 type Run = Pick<
@@ -34,16 +38,18 @@ type Run = Pick<
 export function relatedOf(reader: Reader, run: Run): Resource[] {
   const row = reader.get<RelatedRow>(
     `SELECT flow.id AS flow_id, flow.name AS flow_name, flow.tags AS flow_tags, d.id AS deployment_id, d.name AS deployment_name, d.tags AS deployment_tags,
-       q.id AS queue_id, q.name AS queue_name, p.id AS pool_id, p.name AS pool_name, p.type AS pool_type, t.name AS task_run_name, t.tags AS task_run_tags
+       q.id AS queue_id, q.name AS queue_name, p.id AS pool_id, p.name AS pool_name, p.type AS pool_type
      FROM flow LEFT JOIN deployment d ON d.id = ? LEFT JOIN work_queue q ON q.id = ? LEFT JOIN work_pool p ON p.id = q.work_pool_id
-       LEFT JOIN task_run t ON t.id = ?
      WHERE flow.id = ?`,
     run.deployment_id,
     run.work_queue_id,
-    run.parent_task_run_id,
     run.flow_id,
   );
   if (row === undefined) return [];
+  const task =
+    run.parent_task_run_id === null
+      ? undefined
+      : reader.get<TaskRow>("SELECT id, name, tags FROM task_run WHERE id = ?", run.parent_task_run_id);
   const related: Resource[] = [resource("flow", row.flow_id, row.flow_name)];
   if (row.deployment_id !== null)
     related.push(resource("deployment", row.deployment_id, row.deployment_name));
@@ -54,20 +60,20 @@ export function relatedOf(reader: Reader, run: Run): Resource[] {
       "prefect.work-pool.type": row.pool_type ?? "",
     });
   }
-  if (run.parent_task_run_id !== null && row.task_run_name !== null)
-    related.push(resource("task-run", run.parent_task_run_id, row.task_run_name));
-  for (const tag of tagsOf(run.tags, row.flow_tags, row.deployment_tags, row.task_run_tags)) {
+  if (task !== undefined) related.push(resource("task-run", task.id, task.name));
+  for (const tag of tagsOf(run.tags, row.flow_tags, row.deployment_tags, task?.tags)) {
     related.push({ "prefect.resource.id": `prefect.tag.${tag}`, "prefect.resource.role": "tag" });
   }
   return [...related, ...creatorOf(run.created_by)];
 }
 
-const NO_TAGS = "[]";
-
-function tagsOf(...columns: readonly (string | null)[]): string[] {
-  const lists = columns.filter((column) => column !== null && column !== NO_TAGS);
-  if (lists.length === 0) return [];
-  return [...new Set(lists.flatMap((column) => JSON.parse(column ?? NO_TAGS) as string[]))].toSorted();
+/** Every tag once, sorted. A run mostly has those of its deployment: what is written alike is read once. */
+function tagsOf(...columns: readonly (string | null | undefined)[]): string[] {
+  const texts = new Set(columns);
+  for (const none of ["[]", null, undefined]) texts.delete(none);
+  if (texts.size === 0) return [];
+  const tags = new Set([...texts].flatMap((text) => JSON.parse(text ?? "[]") as string[]));
+  return [...tags].toSorted();
 }
 
 function creatorOf(createdBy: string | null): Resource[] {

@@ -211,8 +211,7 @@ function emitStateEvent(
   state: StateRow,
 ): void {
   const message = (state.message ?? "").slice(0, MAX_EVENT_MESSAGE);
-  const isTight =
-    current !== undefined && Math.abs(epochMsOf(state.timestamp) - epochMsOf(current.timestamp)) < TIGHT_MS;
+  const isTight = current !== undefined && isSoonAfter(current.timestamp, state.timestamp);
   emitEvent(context, tx, {
     id: state.id,
     occurred: state.timestamp,
@@ -240,6 +239,12 @@ function emitStateEvent(
 function keepSlotOf(tx: Transaction, { details }: ProposedState, client: ApiClient | undefined): void {
   const lease = details["deployment_concurrency_lease_id"];
   if (typeof lease === "string" && client?.renewsLeases !== true) holdLease(tx, lease);
+}
+
+function isSoonAfter(before: string, after: string): boolean {
+  // The same minute, mostly.
+  if (before.slice(0, 16) === after.slice(0, 16)) return true;
+  return Math.abs(epochMsOf(after) - epochMsOf(before)) < TIGHT_MS;
 }
 
 function statePayload(

@@ -64,7 +64,7 @@ export async function automate(
 }
 
 /** Events of an automation with that name, in their order. */
-export async function eventsOf(api: Api, automationId: string, name: string): Promise<SeenEvent[]> {
+async function eventsOf(api: Api, automationId: string, name: string): Promise<SeenEvent[]> {
   const { events } = await api.post("/events/filter", {
     filter: {
       event: { name: [name] },

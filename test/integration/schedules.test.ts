@@ -190,9 +190,11 @@ describe("deliberate differences of schedules", () => {
   it("what Prefect takes, but never gives a date or never ends, is refused", () => {
     const refused = [
       ...["R/5 * * * *", "R(0-30) * * * *"].map((cron) => ({ cron })),
-      ...["INTERVAL=0", "COUNT=0", "BYMONTH=13", "UNTIL=20300101T000000Z", "BYHOUR=24"].map((part) => ({
-        rrule: `FREQ=DAILY;${part}`,
-      })),
+      ...["INTERVAL=0", "COUNT=0", "BYMONTH=13", "UNTIL=20300101T000000Z", "BYHOUR=24", "UNTIL=JAN5"].map(
+        (part) => ({
+          rrule: `FREQ=DAILY;${part}`,
+        }),
+      ),
       { rrule: "FREQ=MINUTELY;BYSETPOS=2" },
       { rrule: "FREQ=DAILY", timezone: "xUTCy" },
     ];

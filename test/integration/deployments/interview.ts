@@ -80,6 +80,7 @@ export class Interview {
     await this.parameters();
     await this.jobVariables();
     await this.schedules();
+    await this.scheduleForms();
     await this.references();
     await this.states();
     return this.outcomes;
@@ -311,6 +312,71 @@ export class Interview {
     ]);
     await this.ask("unknown schedule", ["DELETE", `/deployments/${withSlugs}/schedules/${UNKNOWN}`]);
     await this.ask("posted again", ["POST", "/deployments/", { name: "slugs", flow_id }], shown);
+  }
+
+  /** Whether a schedule is taken, and in which form it is kept. */
+  private async scheduleForms(): Promise<void> {
+    const { body: deployment } = await this.call("POST", "/deployments/", {
+      name: "forms",
+      flow_id: await this.#flow(),
+      paused: true,
+    });
+    const at = (anchor_date: unknown): Body => ({ interval: 60, anchor_date });
+    const from = "2020-01-01";
+    for (const schedule of [
+      ...[
+        {},
+        { day_or: "no" },
+        { day_or: null },
+        { day_or: 3 },
+        { foo: 1 },
+        { timezone: "" },
+        { timezone: 3 },
+      ].map((more): Body => ({ cron: "0 9 * * *", ...more })),
+      ...["", "x", "H * * * *", "60 * * * *", "@DAILY", "0 0 30 2 *", 5].map((cron): Body => ({ cron })),
+      ...[
+        3600,
+        "PT1H",
+        "01:30:00",
+        "1 day, 01:00:00",
+        "P1M",
+        "P1W",
+        "P1DT2H3.5S",
+        "10 days",
+        0.5,
+        0,
+        -5,
+        null,
+      ].map((seconds): Body => ({ interval: seconds, anchor_date: from })),
+      ...["3600", "1:30", "1h", "PT"].map((text): Body => ({ interval: text, anchor_date: from })),
+      ...[
+        "2020-01-01T05:00:00",
+        "2020-01-01 05:00",
+        "2020-01-01T05:00:00+02:00",
+        "2020-01-01T05:00:00.123456Z",
+      ].map(at),
+      ...[1_577_836_800, null, "", "tomorrow", "2020-13-01"].map(at),
+      { ...at(from), timezone: "Europe/Berlin" },
+      { ...at(from), timezone: "europe/berlin" },
+      { ...at(from), cron: "* * * * *" },
+      ...["FREQ=DAILY", "FREQ=MINUTELY;COUNT=3", "FREQ=FOO", "FREQ=DAILY;FOO=1", "", 7].map(
+        (rrule): Body => ({ rrule }),
+      ),
+      ...["DTSTART:20200101T000000\nRRULE:FREQ=DAILY;UNTIL=20300101T000000Z", "FREQ=DAILY;BYHOUR=25"].map(
+        (rrule): Body => ({ rrule }),
+      ),
+      { rrule: "FREQ=DAILY", timezone: null },
+      { rrule: "FREQ=DAILY", timezone: "Nope" },
+      { foo: 1 },
+      {},
+      "0 9 * * *",
+    ]) {
+      const { status, body } = await this.call("POST", `/deployments/${deployment.id}/schedules`, [
+        { schedule },
+      ]);
+      // The reasons are in other words, and one instead of one for each kind.
+      this.outcomes.push([JSON.stringify(schedule), status, status < 300 ? body[0].schedule : undefined]);
+    }
   }
 
   private async references(): Promise<void> {

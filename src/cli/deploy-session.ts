@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 
+import { listWorkPools } from "../api/manage/work-pools.ts";
 import { coerceError, WorkerError } from "../errors.ts";
 import { deployProject } from "../project/deploy.ts";
 import { changesBelow } from "../project/file-changes.ts";
@@ -10,6 +11,7 @@ import { runProjectSteps } from "../steps/run-steps.ts";
 import { environmentWith } from "../worker/environment.ts";
 import { apiLookups } from "../worker/lookups.ts";
 import { DeployConsole } from "./deploy-console.ts";
+import { createDeployPrompts } from "./deploy-prompts.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { openSession } from "./session.ts";
 
@@ -94,7 +96,14 @@ async function run(
   const env = environmentWith(io.env, session.prefectSettings);
   const python = async (): Promise<string> =>
     (await discoverPython({ configured: config.python, env: io.env, signal })).path;
+  const terminal = flags.prompt === false || flags.json === true ? undefined : io.terminal();
+  const questions =
+    terminal === undefined
+      ? undefined
+      : createDeployPrompts({ terminal, readPools: () => listWorkPools(client.caller) });
   const outcomes = await deployProject({
+    questions,
+    choose: questions?.choose,
     names: flags.name ?? [],
     all: flags.all === true,
     overrides,
@@ -149,15 +158,16 @@ function stepLog(screen: DeployConsole, { logger }: Session): StepLog {
 /** Prefect does without the file when it is not there; so do we where the arguments say all, or no file was named. */
 async function fileOf(
   io: Io,
-  { prefectFile }: DeployFlags,
+  { prefectFile, prompt, json }: DeployFlags,
   { entrypoint }: DeployOverrides,
 ): Promise<PrefectFile | undefined> {
   const path = resolve(io.cwd, prefectFile ?? "prefect.yaml");
+  const canAsk = prompt !== false && json !== true && io.terminal() !== undefined;
   try {
     return await readPrefectFile(path, prefectFile ?? "prefect.yaml");
   } catch (thrown) {
     const isMissing = (coerceError(thrown).cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
-    if (isMissing && prefectFile === undefined && entrypoint !== undefined) return undefined;
+    if (isMissing && prefectFile === undefined && (entrypoint !== undefined || canAsk)) return undefined;
     throw thrown;
   }
 }

@@ -37,8 +37,6 @@ export interface DeployOptions extends PreparationOptions {
   readonly python: () => Promise<string>;
   /** Runs build or push steps with the outputs so far; resolves with all outputs. */
   readonly runSteps: (kind: "build" | "push", steps: Steps, outputs: JsonObject) => Promise<JsonObject>;
-  /** Fills in what the declaration leaves open, by asking. */
-  readonly complete?: ((preparation: Preparation) => Promise<Preparation>) | undefined;
   readonly signal: AbortSignal;
   readonly report: DeployReport;
 }
@@ -163,14 +161,15 @@ async function prepareAll(
   options: DeployOptions,
 ): Promise<ReadonlyMap<Target, Preparation | Error>> {
   const resolved = new Map<Target, ResolvedTarget | Error>();
-  await Promise.all(
-    targets.map(async (target) => {
-      resolved.set(
-        target,
-        await resolveTarget(target, options).catch((thrown: unknown) => coerceError(thrown)),
-      );
-    }),
-  );
+  const resolve = async (target: Target): Promise<void> => {
+    resolved.set(
+      target,
+      await resolveTarget(target, options).catch((thrown: unknown) => coerceError(thrown)),
+    );
+  };
+  // Questions come one after the other.
+  if (options.questions === undefined) await Promise.all(targets.map((target) => resolve(target)));
+  else for (const target of targets) await resolve(target);
   const inOrder = targets.map((target) => resolved.get(target));
   refuseProblems(inOrder);
   const entrypoints = inOrder.flatMap((result) =>
@@ -205,8 +204,7 @@ async function prepare(
     if (flow === undefined)
       throw new WorkerError("FLOW_UNREADABLE", `The flow '${resolved.entrypoint}' was not read`);
     if (flow instanceof Error) throw flow;
-    const preparation = await prepareTarget(resolved, flow, options);
-    return options.complete === undefined ? preparation : await options.complete(preparation);
+    return await prepareTarget(resolved, flow, options);
   } catch (thrown) {
     options.signal.throwIfAborted();
     return coerceError(thrown);

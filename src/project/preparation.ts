@@ -30,6 +30,13 @@ export interface Target {
   readonly name: string | undefined;
 }
 
+/** Asks for what neither the arguments nor the file say. */
+export interface DeployQuestions {
+  entrypoint(): Promise<string>;
+  name(): Promise<string>;
+  pool(): Promise<string>;
+}
+
 export interface PreparationOptions extends ResolutionOptions {
   /** Absolute. */
   readonly cwd: string;
@@ -38,6 +45,8 @@ export interface PreparationOptions extends ResolutionOptions {
   /** Fills the gap when neither declaration nor flags name a pool. */
   readonly defaultPool: string | undefined;
   readonly onNote?: (message: string) => void;
+  /** Undefined where nobody can be asked. */
+  readonly questions?: DeployQuestions | undefined;
 }
 
 /** A declaration whose references are filled; its flow and pool are still to be looked up. */
@@ -65,10 +74,11 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
   const { declaration, overrides } = target;
   const declared = withLegacySchedule(declaration?.fields ?? {});
   const named = target.name === undefined ? declared : { ...declared, name: target.name };
-  const fields = withDefaultPool(
+  const known = withDefaultPool(
     await resolveDeclaration(await layOver(named, overrides), options),
     options.defaultPool,
   );
+  const fields = options.questions === undefined ? known : await complete(known, options.questions);
   const { entrypoint, name } = fields;
   if (typeof entrypoint !== "string" || entrypoint === "") {
     throw new WorkerError("DEPLOY_REFUSED", `${labelOf(target)}: an entrypoint must be provided`, {
@@ -165,6 +175,17 @@ export function finishTarget(
       );
     }),
   });
+}
+
+async function complete(fields: JsonObject, questions: DeployQuestions): Promise<JsonObject> {
+  const pool = objectAt(fields, "work_pool");
+  const isMissing = (value: Json | undefined): boolean => !isPythonTruthy(value);
+  return {
+    ...fields,
+    ...(isMissing(fields["entrypoint"]) ? { entrypoint: await questions.entrypoint() } : {}),
+    ...(isMissing(fields["name"]) ? { name: await questions.name() } : {}),
+    ...(isMissing(pool["name"]) ? { work_pool: { ...pool, name: await questions.pool() } } : {}),
+  };
 }
 
 function withLegacySchedule(fields: JsonObject): JsonObject {

@@ -24,6 +24,7 @@ export interface DeployFlags extends FlagValues {
   readonly all?: boolean;
   readonly prefectFile?: string;
   readonly dryRun?: boolean;
+  readonly prompt?: boolean;
   readonly watch?: boolean;
   readonly json?: boolean;
   readonly failFast?: boolean;
@@ -61,6 +62,7 @@ export function addDeployFlags(deploy: Command, context: CommandContext): void {
     .option("--prefect-file <FILE>", "another file than prefect.yaml")
     .option("--dry-run", "tell what would change on the server; run no steps, write nothing")
     .option("--watch", "deploy again whenever a file of the project changes, until Ctrl-C")
+    .option("--no-prompt", "never ask: refuse where something is missing")
     .option("--json", "print the result as JSON")
     .option("--fail-fast", "stop at the first deployment that fails")
     .option("-d, --description <TEXT>", "description of the deployment")

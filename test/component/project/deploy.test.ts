@@ -234,6 +234,23 @@ describe("deploy", () => {
     expect(await watching.result).toMatchObject({ code: 130 });
   });
 
+  it("on a terminal it asks which declaration, and for what is missing", async ({ expect }) => {
+    const { answer, api, run, write } = await openProject({ "prefect.yaml": TWO });
+    const down = "\u001B[B";
+    expect(await answer(`${down}\r`, "deploy")).toMatchObject({ code: 0 });
+    expect(await api.post("/deployments/filter", {})).toMatchObject([{ name: "b" }]);
+    await write({ "prefect.yaml": "name: nothing declared\n" });
+    expect(await answer("\r", "deploy", "flow.py:main", "-p", "pool")).toMatchObject({ code: 0 });
+    expect(await answer("\r", "deploy", "flow.py:main", "-n", "chosen")).toMatchObject({ code: 0 });
+    const names = (await api.post("/deployments/filter", {})).map(({ name }: { name: string }) => name);
+    expect(names.sort()).toEqual(["b", "chosen", "default"]);
+    expect(await answer("\u001B", "deploy", "flow.py:main", "-n", "no")).toMatchObject({ code: 1 });
+    expect(await answer("\r", "deploy", "--no-prompt", "flow.py:main", "-p", "pool")).toMatchObject({
+      code: 1,
+    });
+    expect(await run("deploy", "flow.py:main", "-p", "pool")).toMatchObject({ code: 1 });
+  });
+
   it("--json gives one object a deployment", async ({ expect }) => {
     const { run } = await openProject({ "prefect.yaml": TWO });
     const { stdout } = await run("deploy", "--all", "--json");

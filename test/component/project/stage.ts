@@ -8,7 +8,7 @@ import { startCli } from "../../support/cli.ts";
 import { startApi } from "../server/api.ts";
 
 import type { AddressInfo } from "node:net";
-import type { CliResult, RunningCli } from "../../support/cli.ts";
+import type { CliOptions, CliResult, RunningCli } from "../../support/cli.ts";
 import type { Api } from "../server/api.ts";
 
 const FLOW = `from prefect import flow
@@ -32,6 +32,8 @@ export interface ProjectStage {
   readonly run: (...argv: readonly string[]) => Promise<CliResult>;
   /** The same without waiting for its end. */
   readonly start: (...argv: readonly string[]) => RunningCli;
+  /** Runs it on a terminal on which those keys are pressed. */
+  readonly answer: (keys: string, ...argv: readonly string[]) => Promise<CliResult>;
   /** Makes the block `secret/NAME`. */
   readonly saveSecret: (name: string, value: string) => Promise<void>;
   /** The deployment as the server has it. */
@@ -55,12 +57,12 @@ export async function openProject(
     }
   };
   await write({ "flow.py": FLOW, ...files });
-  const start = (argv: readonly string[], stdin?: string): RunningCli =>
+  const start = (argv: readonly string[], more: Pick<CliOptions, "stdin" | "keys"> = {}): RunningCli =>
     startCli(argv, {
       cwd: directory,
       apiUrl: `${url}/api`,
       env: { PATH: process.env["PATH"] ?? "", LIGHTERMAN_PYTHON: "python3", ...env },
-      ...(stdin === undefined ? {} : { stdin }),
+      ...more,
     });
   return {
     api,
@@ -69,9 +71,11 @@ export async function openProject(
     write,
     run: (...argv) => start(argv).result,
     start: (...argv) => start(argv),
+    answer: (keys, ...argv) => start(argv, { keys }).result,
     async saveSecret(name, value) {
-      const { code, stderr } = await start(["block", "create", `secret/${name}`], JSON.stringify({ value }))
-        .result;
+      const { code, stderr } = await start(["block", "create", `secret/${name}`], {
+        stdin: JSON.stringify({ value }),
+      }).result;
       if (code !== 0) throw new Error(stderr);
     },
     deployment: (flow, name) => api.get(`/deployments/name/${encodeURIComponent(flow)}/${name}`),

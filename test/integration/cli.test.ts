@@ -8,6 +8,7 @@ import { runCli } from "../support/cli.ts";
 import { AsyncDisposables } from "../support/disposables.ts";
 import { EmbeddedServer } from "../support/embedded-server.ts";
 import { PrefectApi, uniqueName } from "../support/prefect-api.ts";
+import { PrefectCommands } from "../support/prefect-commands.ts";
 import { prefectProgram } from "../support/prefect-server.ts";
 import { WorkerHome, startWorker } from "../support/worker-process.ts";
 
@@ -177,20 +178,22 @@ describe("the everyday commands", () => {
       return codes;
     }
 
-    const [results, realCodes, embeddedCodes] = await Promise.all([
-      python<[number, string][]>(
-        "cli_commands.py",
-        [...COMMANDS, ...REFUSED].map((words) => named(words, theirs)),
-        { PREFECT_API_URL: real.url },
-      ),
+    async function runTheirs(): Promise<number[]> {
+      await using prefect = await PrefectCommands.start(real.url);
+      for (const words of COMMANDS) await prefect.run("--no-prompt", ...named(words, theirs));
+      const codes: number[] = [];
+      for (const words of REFUSED)
+        codes.push((await prefect.try("--no-prompt", ...named(words, theirs))).code);
+      return codes;
+    }
+
+    const [theirCodes, realCodes, embeddedCodes] = await Promise.all([
+      runTheirs(),
       runOurs(real, onReal),
       runOurs(embedded, onEmbedded),
     ]);
-    for (const [index, words] of COMMANDS.entries()) {
-      expect(results[index]?.[0], `${words.join(" ")}: ${results[index]?.[1]}`).toBe(0);
-    }
     // A wrong command line is 2 here, and 1 there.
-    for (const [index, [code]] of results.slice(COMMANDS.length).entries()) {
+    for (const [index, code] of theirCodes.entries()) {
       expect([code, realCodes[index], embeddedCodes[index]], REFUSED[index]?.join(" ")).toEqual([
         1,
         expect.toBeOneOf([1, 2]),

@@ -20,6 +20,7 @@ import type { Config } from "./config.ts";
 import type { EnvironmentVariables } from "./environment.ts";
 import type { FlagValues } from "./flags.ts";
 import type { Layer } from "./layer.ts";
+import type { ProfilePlace } from "./profile.ts";
 import type { EffectiveSetting } from "./resolve.ts";
 import type { SettingKey } from "./settings.ts";
 
@@ -44,6 +45,8 @@ export interface LoadedConfig {
   readonly sources: Readonly<Partial<Record<SettingKey, string>>>;
   /** Every setting as it was written, or its default. */
   readonly settings: readonly EffectiveSetting[];
+  /** Where Prefect's own settings of this user stand. */
+  readonly profile: ProfilePlace | undefined;
   /** For the log: unknown keys, old names. */
   readonly warnings: readonly string[];
   /** Every explicitly set Prefect setting as a variable for flow runs, secrets included (protocol §3.4). */
@@ -59,7 +62,7 @@ export interface LoadedConfig {
 export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConfig> {
   const { env, cwd, homeDir } = options;
   const files = new SettingsFiles(homeDir);
-  const { layers, warnings } = await readLayers(options, files);
+  const { layers, warnings, profile } = await readLayers(options, files);
   const resolved = resolveSettings(layers, homeDir, options.required);
   const issues = [...files.issues, ...resolved.issues];
   if (resolved.values === undefined || issues.length > 0) throw new ConfigError(issues);
@@ -76,6 +79,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     config,
     sources: resolved.sources,
     settings: resolved.settings,
+    profile,
     warnings: [...warnings, ...resolved.warnings],
     prefectSettings: collectPrefectSettings(layers, homeDir),
   };
@@ -85,6 +89,7 @@ interface Layers {
   /** Highest precedence first. */
   readonly layers: readonly Layer[];
   readonly warnings: readonly string[];
+  readonly profile: ProfilePlace | undefined;
 }
 
 async function readLayers(options: LoadConfigOptions, files: SettingsFiles): Promise<Layers> {
@@ -118,6 +123,7 @@ async function readLayers(options: LoadConfigOptions, files: SettingsFiles): Pro
   return {
     layers: [flagLayer(flags, cwd), environment, yaml.layer, dotenv, prefectToml, pyproject, profile.layer],
     warnings: [...yaml.warnings, ...profile.warnings, ...findUnknownVariables([environment, dotenv])],
+    profile: profile.place,
   };
 }
 

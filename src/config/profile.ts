@@ -36,9 +36,17 @@ export interface ProfileSources {
   readonly configuredPath: string | undefined;
 }
 
+/** The active profile, and the file in which it is or would be. */
+export interface ProfilePlace {
+  readonly file: string;
+  readonly profile: string;
+}
+
 export interface ProfileLayer {
   readonly layer: Layer;
   readonly warnings: readonly string[];
+  /** Undefined in Prefect's test mode, which has no profiles. */
+  readonly place: ProfilePlace | undefined;
 }
 
 /**
@@ -47,7 +55,7 @@ export interface ProfileLayer {
  */
 export async function readProfileLayer(files: SettingsFiles, sources: ProfileSources): Promise<ProfileLayer> {
   const { env, cwd } = sources;
-  if (TEST_MODE_NAMES.some((name) => env[name])) return { layer: new Map(), warnings: [] };
+  if (TEST_MODE_NAMES.some((name) => env[name])) return { layer: new Map(), warnings: [], place: undefined };
   const explicitPath =
     env["PREFECT_PROFILES_PATH"] ||
     sources.configuredPath ||
@@ -55,7 +63,7 @@ export async function readProfileLayer(files: SettingsFiles, sources: ProfileSou
   const file = path.resolve(cwd, explicitPath || path.join(sources.homeDir, ".prefect", "profiles.toml"));
   const problemsBefore = files.issues.length;
   const read = await files.toml(file);
-  if (files.issues.length > problemsBefore) return { layer: new Map(), warnings: [] };
+  if (files.issues.length > problemsBefore) return { layer: new Map(), warnings: [], place: undefined };
 
   const isAbsent = read === undefined;
   // Without a file of the user's, a built-in profile may be chosen by name, unless a path was given.
@@ -63,8 +71,14 @@ export async function readProfileLayer(files: SettingsFiles, sources: ProfileSou
   const wanted = env["PREFECT_PROFILE"] || table["active"];
   const chosen = typeof wanted === "string" ? valueAt(table, ["profiles", wanted]) : undefined;
   const label = isAbsent ? "Prefect's built-in profiles" : files.show(file);
-  if (isTable(chosen))
-    return { layer: layerOf(chosen, `profile '${String(wanted)}' in ${label}`, cwd), warnings: [] };
+  if (isTable(chosen)) {
+    const profile = String(wanted);
+    return {
+      layer: layerOf(chosen, `profile '${profile}' in ${label}`, cwd),
+      warnings: [],
+      place: { file, profile },
+    };
+  }
 
   const fallback = valueAt(BUILT_IN, ["profiles", "ephemeral"]);
   const isNamed = typeof wanted === "string" && wanted !== "";
@@ -77,6 +91,7 @@ export async function readProfileLayer(files: SettingsFiles, sources: ProfileSou
     warnings: isNamed
       ? [`Profile '${wanted}' is not in ${files.show(file)}: Prefect's default profile is used instead.`]
       : [],
+    place: { file, profile: "ephemeral" },
   };
 }
 

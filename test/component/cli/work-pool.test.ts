@@ -46,6 +46,21 @@ describe("work-pool", () => {
     expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("none.json") });
   });
 
+  it("create --set-as-default writes it into the active profile", async ({ expect }) => {
+    const { run } = await open();
+    const directory = await mkdtemp(join(tmpdir(), "cli-profile-"));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const env = { PREFECT_HOME: directory, PREFECT_PROFILE: "mine" };
+    await writeFile(
+      join(directory, "profiles.toml"),
+      'active = "other"\n[profiles.mine]\n[profiles.other]\n',
+    );
+    const created = await run("work-pool create usual --set-as-default", { env });
+    expect(created).toMatchObject({ code: 0, stdout: expect.stringContaining("profile 'mine'") });
+    const shown = await run("config show --hide-defaults", { env });
+    expect(shown.stdout).toContain("deployments.default_work_pool_name\tusual\tprofile 'mine'");
+  });
+
   it("ls gives lines of tabs to programs, a table to people, and the API's objects as JSON", async ({
     expect,
   }) => {

@@ -2,6 +2,7 @@ import { createWorkPool, findWorkPool, updateWorkPool } from "../../../api/manag
 import { WorkerError } from "../../../errors.ts";
 import { addApiAction } from "../../api-command.ts";
 import { readObject } from "../../json-file.ts";
+import { setInProfile } from "../../profile-file.ts";
 import { OWN_TYPE, defaultTemplate } from "./template.ts";
 
 import type { Command } from "commander";
@@ -15,6 +16,7 @@ interface CreateFlags {
   readonly baseJobTemplate?: string;
   readonly paused?: boolean;
   readonly overwrite?: boolean;
+  readonly setAsDefault?: boolean;
 }
 
 /** `work-pool create`, as `prefect work-pool create`; without --type it makes a process pool. */
@@ -28,6 +30,10 @@ export function addCreateCommand(group: Command, context: CommandContext): void 
       "JSON or YAML file with the base job template (default: that of the type)",
     )
     .option("--paused", "create it paused")
+    .option(
+      "--set-as-default",
+      "let deployments that name no work pool use it, by the active Prefect profile",
+    )
     .option("--overwrite", "change the pool if there is one of that name");
   addApiAction(create, context, runCreate);
 }
@@ -35,22 +41,32 @@ export function addCreateCommand(group: Command, context: CommandContext): void 
 async function runCreate(call: ApiCall<CreateFlags>, name: string): Promise<void> {
   const { api, flags, output } = call;
   const existing = await findWorkPool(api, name);
-  if (existing === null) {
-    const pool = await createPool(call, name);
-    output.done(
-      pool.json,
-      output.paint("green", `Created work pool '${name}' (${pool.type}, ${pool.id}).`),
-      ...(pool.is_paused ? [] : [`Start a worker for it: lighterman worker start --pool ${name}`]),
-    );
-    return;
-  }
-  if (flags.overwrite !== true) {
+  if (existing !== null && flags.overwrite !== true) {
     throw new WorkerError("USAGE", `There is a work pool '${name}' already`, {
       hint: "Use --overwrite to change it.",
     });
   }
-  const pool = await overwritePool(call, existing);
-  output.done(pool.json, output.paint("green", `Updated work pool '${name}'.`));
+  const pool = existing === null ? await createPool(call, name) : await overwritePool(call, existing);
+  const made =
+    existing === null
+      ? `Created work pool '${name}' (${pool.type}, ${pool.id}).`
+      : `Updated work pool '${name}'.`;
+  output.done(
+    pool.json,
+    output.paint("green", made),
+    ...(flags.setAsDefault === true ? [await setAsDefault(call, name)] : []),
+    ...(existing !== null || pool.is_paused
+      ? []
+      : [`Start a worker for it: lighterman worker start --pool ${name}`]),
+  );
+}
+
+/** As Prefect does it. Returns what was done. */
+async function setAsDefault({ session: { profile } }: ApiCall<CreateFlags>, name: string): Promise<string> {
+  if (profile === undefined)
+    return "In test mode there is no profile, so the default work pool stays as it is.";
+  await setInProfile(profile, "PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME", name);
+  return `It is the default work pool of profile '${profile.profile}' now (${profile.file}).`;
 }
 
 async function createPool(

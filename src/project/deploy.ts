@@ -30,6 +30,8 @@ export interface DeployOptions extends PreparationOptions {
   readonly choose?: ChooseDeclaration | undefined;
   /** Stop at the first deployment that fails, as Prefect does. */
   readonly failFast: boolean;
+  /** A server on SQLite answers all but one of writes that come at once with 503, and each is repeated seconds later. */
+  readonly concurrentRegistrations: number;
   /** Only tell what would change. Steps are not run, nothing is written. */
   readonly dryRun: boolean;
   readonly api: RegistrationApi;
@@ -71,9 +73,6 @@ export type DeployOutcome = {
   | { readonly kind: "failed"; readonly error: Error }
 );
 
-// A server on SQLite refuses writes that come all at once; a few at a time keep it busy.
-const CONCURRENT_REGISTRATIONS = 2;
-
 /**
  * Deploys what is selected (prefect/cli/deploy/_core.py, in its order): references filled and everything checked that can be,
  * for all of them, before any step runs; then build and push steps one deployment after the other, and the registrations
@@ -103,7 +102,7 @@ export async function deployProject(options: DeployOptions): Promise<readonly De
     ),
   );
   const versions = new VersionInfos(options);
-  const limit = pLimit(CONCURRENT_REGISTRATIONS);
+  const limit = pLimit(options.concurrentRegistrations);
   const registrations: Promise<void>[] = [];
   for (const [target, preparation] of prepared) {
     if (options.failFast && [...settled.values()].some(({ kind }) => kind === "failed")) break;

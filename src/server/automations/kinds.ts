@@ -47,7 +47,7 @@ export const uuid: Kind = (input) => {
   if (typeof input !== "string")
     return bad("uuid_type", "UUID input should be a string, bytes or UUID object", input);
   try {
-    return good(parseUuid(input));
+    return good(parseUuid(input, []));
   } catch {
     return bad("uuid_parsing", "Input should be a valid UUID", input, { error: "invalid UUID" });
   }

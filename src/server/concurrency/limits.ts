@@ -16,7 +16,7 @@ export interface LimitRow {
 }
 
 /** A limit as it goes out, alone and with its deployment. */
-export function limitReply(row: LimitRow): Reply {
+export function limitReply(row: LimitRow): { readonly [key: string]: Reply } {
   return {
     id: row.id,
     created: row.created,

@@ -1,5 +1,5 @@
 import { mergeObjects } from "../../json/object.ts";
-import { objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
+import { objectOf, textOf, textsOf, uuidOf } from "../http/body.ts";
 import { ApiError, notFound } from "../http/errors.ts";
 import { checkRunVariables } from "../pools/job-variables.ts";
 import { ensureQueue } from "../pools/queues.ts";
@@ -71,7 +71,6 @@ export function runDeployment(
       ? undefined
       : ensureQueue(context, tx, pool.name, queueName);
   const now = timestampOf(context.clock.now());
-  const parent = textOf(body, "parent_task_run_id");
   return createFlowRun(context, tx, {
     flowId: deployment.flow_id,
     deploymentId,
@@ -90,7 +89,7 @@ export function runDeployment(
     labels: { ...objectColumn(deployment.labels), ...labelsOf(body) },
     jobVariables,
     idempotencyKey: textOf(body, "idempotency_key") ?? null,
-    parentTaskRunId: parent === undefined ? null : parseUuid(parent),
+    parentTaskRunId: uuidOf(body, "parent_task_run_id") ?? null,
     createdBy,
   });
 }

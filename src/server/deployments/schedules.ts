@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
-import { integerOf, objectOf, textOf } from "../http/body.ts";
+import { booleanOf, integerOf, objectOf, textOf } from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
 import { scheduleOf } from "../schedules/given.ts";
 import { isConflict } from "../store/database.ts";
@@ -57,7 +57,7 @@ function readGiven(
   const when = json["schedule"] ?? null;
   return {
     when: when === null ? undefined : scheduleOf(when, context.clock.now(), [...location, "schedule"]).json,
-    active: typeof json["active"] === "boolean" ? json["active"] : undefined,
+    active: booleanOf(json, "active", location),
     maxScheduledRuns,
     parameters: objectOf(json, "parameters"),
     slug: textOf(json, "slug"),

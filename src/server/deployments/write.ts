@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
-import { objectOf, parseUuid, requiredPlainName, textOf, textsOf } from "../http/body.ts";
-import { ApiError, invalidRequest } from "../http/errors.ts";
+import { objectOf, parseUuid, requiredPlainName, textOf, textsOf, uuidOf } from "../http/body.ts";
+import { ApiError, integrityConflict, invalidRequest } from "../http/errors.ts";
 import { checkChangedVariables, checkDeploymentVariables } from "../pools/job-variables.ts";
 import { ensureQueue, getPool } from "../pools/queues.ts";
 import { objectColumn } from "../store/json-column.ts";
@@ -28,7 +28,7 @@ const FLAG_FIELDS = ["paused", "enforce_parameter_schema"] as const;
 
 /**
  * Creates a deployment, or changes the one of the same flow and name (POST is an upsert, protocol §8.1), which loses the schedules
- * that are not given. Throws a 404 for an unknown pool or limit, a 409 for an unknown flow, a 422 for what is not valid.
+ * that are not given. Throws a 404 for an unknown pool or limit, a 409 for an unknown flow or block, a 422 for what is not valid.
  */
 export function upsertDeployment(
   context: ServerContext,
@@ -50,12 +50,10 @@ export function upsertDeployment(
     const variables = objectOf(body, "job_variables") ?? {};
     checkDeploymentVariables(context, tx, tools, getPool(tx, poolName), variables);
   }
-  if (tx.get("SELECT 1 FROM flow WHERE id = ?", flowId) === undefined) {
-    throw new ApiError(
-      409,
-      `The flow ${flowId} does not exist: create it first, then its deployments. Data integrity conflict.`,
-    );
-  }
+  const flow = tx.get<{ labels: string }>("SELECT labels FROM flow WHERE id = ?", flowId);
+  if (flow === undefined) throw integrityConflict();
+  requireBlock(tx, body, "infrastructure_document_id", "infrastructure");
+  requireBlock(tx, body, "storage_document_id", "storage");
   const known = tx.get<{ id: string }>(
     "SELECT id FROM deployment WHERE flow_id = ? AND name = ?",
     flowId,
@@ -74,13 +72,23 @@ export function upsertDeployment(
     );
   }
   const columns = columnsOf(body);
-  columns.set("labels", stringifyJson({ "prefect.flow.id": flowId, ...labelsOf(body) }));
+  const labels = { ...objectColumn(flow.labels), "prefect.flow.id": flowId, ...labelsOf(body) };
+  columns.set("labels", stringifyJson(labels));
   const schema = body["parameter_openapi_schema"];
   if (schema !== undefined) columns.set("parameter_openapi_schema", schemaColumn(schema));
   update(context, tx, getDeployment(tx, id), body, columns);
   const schedules = body["schedules"];
   replaceSchedules(context, tx, id, Array.isArray(schedules) ? (schedules as readonly Json[]) : []);
   return { id, isNew: known === undefined };
+}
+
+function requireBlock(tx: Transaction, body: JsonObject, key: string, kind: string): void {
+  const id = uuidOf(body, key);
+  if (id === undefined || tx.get("SELECT 1 FROM block_document WHERE id = ?", id) !== undefined) return;
+  throw new ApiError(
+    409,
+    `Error creating deployment. Could not find ${kind} block with id: ${id}. This usually occurs when applying a deployment specification that was built against a different Prefect database / workspace.`,
+  );
 }
 
 /**

@@ -13,8 +13,6 @@ export interface EventFilter {
   /** Stored form; events from then on are sent before the live ones. */
   readonly since: string | undefined;
   readonly until: string | undefined;
-  /** The event's resource is one of these; undefined: any. `matches` holds that, too: this is for the store's index. */
-  readonly resourceIds: readonly string[] | undefined;
   readonly matches: EventPredicate;
 }
 
@@ -32,7 +30,6 @@ export function parseEventFilter(filter: JsonObject): EventFilter {
   return {
     since,
     until,
-    resourceIds: isJsonObject(filter["resource"]) ? textsOf(filter["resource"], "id") : undefined,
     matches: (event) =>
       (since === undefined || event.occurred >= since) &&
       (until === undefined || event.occurred <= until) &&
@@ -49,9 +46,8 @@ function nameFilter(filter: Json | undefined): EventPredicate[] {
   ];
   return [
     ({ event }) =>
-      (names.length + prefixes.length === 0 ||
-        names.includes(event) ||
-        prefixes.some((prefix) => event.startsWith(prefix))) &&
+      (names.length === 0 || names.includes(event)) &&
+      (prefixes.length === 0 || prefixes.some((prefix) => event.startsWith(prefix))) &&
       !noNames.includes(event) &&
       !noPrefixes.some((prefix) => event.startsWith(prefix)),
   ];

@@ -1,41 +1,19 @@
 import { parseJson } from "../../json/parse.ts";
 
 import type { JsonObject } from "../../json/value.ts";
+import type { Condition } from "../filters/conditions.ts";
 import type { Reader, Row } from "../store/database.ts";
-import type { EventFilter } from "./filter.ts";
 import type { Resource, ServerEvent } from "./event.ts";
 
-const PAGE = 500;
-
-/** Stored events that a filter asks for, newest first (or oldest), at most `limit`. */
-export function readEvents(
-  reader: Reader,
-  filter: EventFilter,
-  { limit, order = "DESC" }: { readonly limit: number; readonly order?: "ASC" | "DESC" },
-): ServerEvent[] {
-  const found: ServerEvent[] = [];
-  const ids = filter.resourceIds ?? [];
-  // By the index: one run's few events are not looked for among all.
-  const within = ids.length === 0 ? "" : "resource_id IN (SELECT value FROM json_each(?)) AND";
-  for (let offset = 0; found.length < limit; offset += PAGE) {
-    const rows = reader.all(
-      `SELECT * FROM event WHERE ${within} occurred >= ? AND occurred <= ? ORDER BY occurred ${order}, seq ${order} LIMIT ? OFFSET ?`,
-      ...(ids.length === 0 ? [] : [JSON.stringify(ids)]),
-      filter.since ?? "",
-      filter.until ?? "9999",
-      PAGE,
-      offset,
-    );
-    for (const row of rows) {
-      const event = eventOf(row);
-      if (filter.matches(event) && found.length < limit) found.push(event);
-    }
-    if (rows.length < PAGE) break;
-  }
-  return found;
+/** The last events that a condition chooses, oldest first, at most `limit`. */
+export function recentEvents(reader: Reader, { sql, values }: Condition, limit: number): ServerEvent[] {
+  return reader
+    .all(`SELECT * FROM event WHERE ${sql} ORDER BY occurred DESC, seq DESC LIMIT ?`, ...values, limit)
+    .map((row) => eventOf(row))
+    .toReversed();
 }
 
-/** An event from its row. */
+/** A row as an event. */
 export function eventOf(row: Row): ServerEvent {
   return {
     id: String(row["id"]),

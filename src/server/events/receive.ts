@@ -1,33 +1,38 @@
-import { randomUUID } from "node:crypto";
-
 import { stringifyJson } from "../../json/stringify.ts";
-import { isJsonObject } from "../../json/value.ts";
-import { parseTimestamp, timestampOf } from "../store/timestamp.ts";
+import { objectOf, parseObject, requiredText, timeOf, uuidOf } from "../http/body.ts";
+import { invalidRequest } from "../http/errors.ts";
+import { timestampOf } from "../store/timestamp.ts";
 import { recordTaskRun } from "../tasks/recorder.ts";
 import { recordEvent } from "./event.ts";
 
 import type { Json, JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
+import type { Location } from "../http/body.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Resource, ServerEvent } from "./event.ts";
 
-/** Reads an event as a client sends it (protocol §2.5); undefined when it is none. */
-export function parseEvent(json: JsonObject, received: string): ServerEvent | undefined {
-  const { event, resource } = json;
-  if (typeof event !== "string" || !isJsonObject(resource)) return undefined;
-  const labels = resourceOf(resource);
-  if (labels["prefect.resource.id"] === undefined) return undefined;
-  const related = Array.isArray(json["related"]) ? (json["related"] as readonly Json[]) : [];
-  const { id, occurred, follows, payload } = json;
+/** Reads an event as a client sends it (protocol §2.5). Throws a 422 for what is none. */
+export function parseEvent(json: JsonObject, received: string, location: Location): ServerEvent {
+  const occurred = timeOf(json, "occurred", location);
+  if (occurred === undefined) throw invalidRequest([...location, "occurred"], "Field required", json);
+  const event = requiredText(json, "event", location);
+  const resource = resourceOf(json["resource"], [...location, "resource"]);
+  const id = uuidOf(json, "id", location);
+  if (id === undefined) throw invalidRequest([...location, "id"], "Field required", json);
+  const related = json["related"] ?? [];
+  if (!Array.isArray(related))
+    throw invalidRequest([...location, "related"], "Input should be a valid list", related);
   return {
-    id: typeof id === "string" ? id.toLowerCase() : randomUUID(),
-    occurred: typeof occurred === "string" ? parseTimestamp(occurred) : received,
+    id,
+    occurred,
     received,
     event,
-    resource: labels,
-    related: related.filter((item) => isJsonObject(item)).map((item) => resourceOf(item)),
-    payload: isJsonObject(payload) ? payload : {},
-    follows: typeof follows === "string" ? follows : null,
+    resource,
+    related: (related as readonly Json[]).map((item, index) =>
+      resourceOf(item, [...location, "related", index]),
+    ),
+    payload: objectOf(json, "payload", location) ?? {},
+    follows: uuidOf(json, "follows", location) ?? null,
   };
 }
 
@@ -51,17 +56,12 @@ export class EventInbox {
   /** An event that is none is dropped, as Prefect does. */
   add(json: JsonObject): void {
     const { clock, database, logger } = this.#context;
-    let event: ServerEvent | undefined;
     try {
-      event = parseEvent(json, timestampOf(clock.now()));
-    } catch {
-      event = undefined;
-    }
-    if (event === undefined) {
-      logger.debug("An event that cannot be understood was dropped");
+      this.#waiting.push(parseEvent(json, timestampOf(clock.now()), []));
+    } catch (thrown) {
+      logger.debug({ err: thrown }, "An event that cannot be understood was dropped");
       return;
     }
-    this.#waiting.push(event);
     if (this.#waiting.length > 1) return;
     void database
       .write((tx) => {
@@ -73,11 +73,14 @@ export class EventInbox {
   }
 }
 
-function resourceOf(json: JsonObject): Resource {
-  return Object.fromEntries(
-    Object.entries(json).map(([key, value]) => [
+function resourceOf(value: Json | undefined, location: Location): Resource {
+  const resource = Object.fromEntries(
+    Object.entries(parseObject(value, location)).map(([key, label]) => [
       key,
-      typeof value === "string" ? value : stringifyJson(value),
+      typeof label === "string" ? label : stringifyJson(label),
     ]),
   );
+  if (resource["prefect.resource.id"] === undefined)
+    throw invalidRequest(location, "Resources must include the prefect.resource.id label", value);
+  return resource;
 }

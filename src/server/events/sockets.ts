@@ -3,17 +3,19 @@ import { stringifyJson } from "../../json/stringify.ts";
 import { messageOf, sendText } from "../http/web-sockets.ts";
 import { EventInbox } from "./receive.ts";
 import { parseEventFilter } from "./filter.ts";
-import { readEvents } from "./read.ts";
+import { eventCondition } from "./condition.ts";
+import { recentEvents } from "./read.ts";
 
 import type { WebSocket } from "ws";
 
 import type { Json } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
+import type { Condition } from "../filters/conditions.ts";
 import type { EventFilter } from "./filter.ts";
 import type { ServerEvent } from "./event.ts";
 
 const MAX_BACKFILL = 500;
-const POLICY_VIOLATION = 1008;
+const PROTOCOL_ERROR = 1002;
 
 /** `/events/in`: one event a message, no acknowledgements (protocol §2.5). */
 export function serveEventsIn(socket: WebSocket, context: ServerContext): void {
@@ -29,22 +31,24 @@ export function serveEventsOut(socket: WebSocket, context: ServerContext): void 
   socket.once("message", (data) => {
     const message = messageOf(data);
     if (message?.["type"] !== "filter" || !isJsonObject(message["filter"])) {
-      socket.close(POLICY_VIOLATION, "Expected a filter message");
+      socket.close(PROTOCOL_ERROR, "Expected 'filter' message");
       return;
     }
     let filter: EventFilter;
+    let condition: Condition;
     try {
       filter = parseEventFilter(message["filter"]);
+      condition = eventCondition(message["filter"], ["filter"]);
     } catch {
-      socket.close(POLICY_VIOLATION, "The filter cannot be understood");
+      socket.close(PROTOCOL_ERROR, "Invalid filter");
       return;
     }
     const unsubscribe = context.events.subscribe((events) => {
       for (const event of events) if (filter.matches(event)) send(socket, event);
     });
     socket.once("close", unsubscribe);
-    const past = readEvents(context.database, filter, { limit: MAX_BACKFILL });
-    for (const event of past.toReversed()) send(socket, event);
+    if (message["backfill"] === false) return;
+    for (const event of recentEvents(context.database, condition, MAX_BACKFILL)) send(socket, event);
   });
 }
 

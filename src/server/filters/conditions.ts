@@ -1,8 +1,16 @@
-import { isJsonObject } from "../../json/value.ts";
-import { textsOf } from "../http/body.ts";
-import { parseTimestamp } from "../store/timestamp.ts";
+import {
+  parseBoolean,
+  parseNumber,
+  parseObject,
+  parseText,
+  parseTexts,
+  parseTime,
+  parseUuids,
+} from "../http/body.ts";
+import { invalidRequest } from "../http/errors.ts";
 
-import type { Json, JsonObject } from "../../json/value.ts";
+import type { Json } from "../../json/value.ts";
+import type { Location } from "../http/body.ts";
 import type { Reader, SqlValue } from "../store/database.ts";
 
 /** A part of a WHERE clause with its values. */
@@ -11,8 +19,13 @@ export interface Condition {
   readonly values: readonly SqlValue[];
 }
 
-/** Turns one field of a filter into conditions. */
-export type FieldFilter = (filter: JsonObject) => Condition[];
+/** Turns the value of an operator, as `any_`, into a condition; `location` is where it stands in the request. */
+export type Operator = (value: Json, location: Location) => Condition;
+
+/** What a filter may hold, by key: operators, or fields with operators of their own. */
+export interface Fields {
+  readonly [key: string]: Operator | Fields;
+}
 
 export function condition(sql: string, ...values: readonly SqlValue[]): Condition {
   return { sql, values };
@@ -32,60 +45,116 @@ export function countRows(reader: Reader, table: string, { sql, values }: Condit
   return reader.get<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${sql}`, ...values)?.n ?? 0;
 }
 
-/** `any_`, `not_any_`, `is_null_`, `like_` of a column that holds a text. */
-export function textField(column: string): FieldFilter {
-  return (filter) => {
-    const conditions: Condition[] = [];
-    const any = textsOf(filter, "any_");
-    if (any !== undefined) conditions.push(among(column, any));
-    const not = textsOf(filter, "not_any_");
-    if (not !== undefined) {
-      const { sql, values } = among(column, not);
-      conditions.push(condition(`${column} IS NULL OR NOT (${sql})`, ...values));
-    }
-    const isNull = filter["is_null_"];
-    if (typeof isNull === "boolean") conditions.push(condition(`${column} IS ${isNull ? "" : "NOT "}NULL`));
-    const like = filter["like_"];
-    if (typeof like === "string") conditions.push(condition(`instr(lower(${column}), lower(?)) > 0`, like));
-    return conditions;
+/**
+ * The conditions of a filter by the table of its fields; `operator: or_` joins them with OR. What is null is not filtered. Throws
+ * a 422 for a key that is not in the table: a filter that is not understood must not choose everything.
+ */
+export function filterBy(fields: Fields, filter: Json | undefined, location: Location): Condition[] {
+  if (filter === undefined || filter === null) return [];
+  const given = parseObject(filter, location);
+  const conditions = Object.entries(given).flatMap(([key, value]) => {
+    if (value === null || key === "operator") return [];
+    const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
+    const place = [...location, key];
+    if (field === undefined) throw invalidRequest(place, "Extra inputs are not permitted", value);
+    return typeof field === "function" ? [field(value, place)] : filterBy(field, value, place);
+  });
+  return given["operator"] === "or_" && conditions.length > 0 ? [joined(conditions, "OR")] : conditions;
+}
+
+/** `any_`, `not_any_`, `is_null_`, `exists_`, `like_`, `startswith_` of a column that holds a text. */
+export function textField(column: string): Fields {
+  return {
+    ...listField(column, parseTexts),
+    like_: (value, location) => like(column, `%${parseText(value, location)}%`),
+    startswith_: (value, location) =>
+      joined(
+        parseTexts(value, location).map((start) => like(column, `${start}%`)),
+        "OR",
+      ),
+  };
+}
+
+/** `any_`, `not_any_`, `is_null_` of a column that holds an id. */
+export function idField(column: string): Fields {
+  return listField(column, parseUuids);
+}
+
+/** `any_`, `not_any_` of a column that holds one of some words. */
+export function wordField(column: string, words: readonly string[]): Fields {
+  return listField(column, (value, location) => {
+    const given = parseTexts(value, location);
+    const wrong = given.findIndex((word) => !words.includes(word));
+    if (wrong === -1) return given;
+    throw invalidRequest([...location, wrong], `Input should be one of ${words.join(", ")}`, given[wrong]);
+  });
+}
+
+type ParseList = (value: Json, location: Location) => readonly string[];
+
+/** An operator that holds where a column has one of some values. */
+export function anyOf(column: string, parse: ParseList): Operator {
+  return (value, location) => among(column, parse(value, location));
+}
+
+function listField(column: string, parse: ParseList): Fields {
+  return {
+    any_: anyOf(column, parse),
+    not_any_: (value, location) => {
+      const { sql, values } = among(column, parse(value, location));
+      return condition(`${column} IS NULL OR NOT (${sql})`, ...values);
+    },
+    is_null_: flag(`${column} IS NULL`),
+    exists_: flag(`${column} IS NOT NULL`),
   };
 }
 
 /** `before_`, `after_`, `is_null_` of a column that holds a time. */
-export function timeField(column: string): FieldFilter {
-  return (filter) => {
-    const { before_: before, after_: after, is_null_: isNull } = filter;
-    const conditions: Condition[] = [];
-    if (typeof before === "string") conditions.push(condition(`${column} <= ?`, parseTimestamp(before)));
-    if (typeof after === "string") conditions.push(condition(`${column} >= ?`, parseTimestamp(after)));
-    if (typeof isNull === "boolean") conditions.push(condition(`${column} IS ${isNull ? "" : "NOT "}NULL`));
-    return conditions;
+export function timeField(column: string): Fields {
+  return {
+    before_: (value, location) => condition(`${column} <= ?`, parseTime(value, location)),
+    after_: (value, location) => condition(`${column} >= ?`, parseTime(value, location)),
+    is_null_: flag(`${column} IS NULL`),
+  };
+}
+
+/** `ge_`, `le_`, `is_null_` of a number. */
+export function numberField(column: string): Fields {
+  return {
+    ge_: (value, location) => condition(`${column} >= ?`, parseNumber(value, location)),
+    le_: (value, location) => condition(`${column} <= ?`, parseNumber(value, location)),
+    is_null_: flag(`${column} IS NULL`),
   };
 }
 
 /** `all_`, `any_`, `is_null_` of a column that holds a JSON list of texts. */
-export function tagsField(column: string): FieldFilter {
-  return (filter) => {
-    const holds = `EXISTS (SELECT 1 FROM json_each(${column}) WHERE value = ?)`;
-    const conditions = (textsOf(filter, "all_") ?? []).map((tag) => condition(holds, tag));
-    const any = textsOf(filter, "any_");
-    if (any !== undefined)
-      conditions.push(
-        joined(
-          any.map((tag) => condition(holds, tag)),
-          "OR",
-        ),
-      );
-    const isNull = filter["is_null_"];
-    if (typeof isNull === "boolean") conditions.push(condition(`${column} ${isNull ? "=" : "<>"} '[]'`));
-    return conditions;
+export function tagsField(column: string): Fields {
+  const holds = (tag: string): Condition =>
+    condition(`EXISTS (SELECT 1 FROM json_each(${column}) WHERE value = ?)`, tag);
+  return {
+    all_: (value, location) => joined(parseTexts(value, location).map((tag) => holds(tag))),
+    any_: (value, location) =>
+      joined(
+        parseTexts(value, location).map((tag) => holds(tag)),
+        "OR",
+      ),
+    is_null_: flag(`${column} = '[]'`),
   };
 }
 
 /** `eq_` of a column that holds a boolean. */
-export function booleanField(column: string): FieldFilter {
-  return ({ eq_: wanted }) =>
-    typeof wanted === "boolean" ? [condition(`${column} = ?`, wanted ? 1 : 0)] : [];
+export function booleanField(column: string): Fields {
+  return { eq_: flag(`${column} = 1`) };
+}
+
+/** An operator whose value tells whether a condition holds. */
+export function flag(sql: string): Operator {
+  return (value, location) => condition(parseBoolean(value, location) ? sql : `NOT (${sql})`);
+}
+
+/** As SQL's ILIKE does it, wildcards and all. */
+function like(column: string, pattern: string): Condition {
+  return condition(`${column} LIKE ?`, pattern);
 }
 
 function among(column: string, values: readonly SqlValue[]): Condition {
@@ -93,17 +162,4 @@ function among(column: string, values: readonly SqlValue[]): Condition {
   if (values.length <= 20) return condition(`${column} IN (${values.map(() => "?").join(",")})`, ...values);
   // One statement text for every length.
   return condition(`${column} IN (SELECT value FROM json_each(?))`, JSON.stringify(values));
-}
-
-/** The conditions of a filter object by a table of its fields; `operator: or_` joins them with OR. Unknown fields are ignored. */
-export function filterBy(
-  fields: Readonly<Record<string, FieldFilter>>,
-  filter: Json | undefined,
-): Condition[] {
-  if (!isJsonObject(filter)) return [];
-  const conditions = Object.entries(filter).flatMap(([key, value]) => {
-    const field = fields[key];
-    return field !== undefined && isJsonObject(value) ? field(value) : [];
-  });
-  return filter["operator"] === "or_" && conditions.length > 0 ? [joined(conditions, "OR")] : conditions;
 }

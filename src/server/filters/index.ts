@@ -1,95 +1,120 @@
-import { textsOf } from "../http/body.ts";
-import { invalidRequest } from "../http/errors.ts";
-import { booleanField, condition, filterBy, joined, tagsField, textField, timeField } from "./conditions.ts";
+import { integerOf, parseText, parseTexts, parseUuids, wordOf } from "../http/body.ts";
+import { ApiError } from "../http/errors.ts";
+import { STATE_TYPES } from "../runs/state.ts";
+import {
+  anyOf,
+  booleanField,
+  condition,
+  filterBy,
+  flag,
+  idField,
+  joined,
+  tagsField,
+  textField,
+  timeField,
+  wordField,
+} from "./conditions.ts";
 
 import type { JsonObject } from "../../json/value.ts";
-import type { Condition, FieldFilter } from "./conditions.ts";
+import type { Reply } from "../http/reply.ts";
+import type { Condition, Fields } from "./conditions.ts";
 
 export type { Condition } from "./conditions.ts";
 
 /** What a request filters; also the key of that filter in the requests of the others. */
-export type Target = "flows" | "flow_runs" | "task_runs" | "deployments" | "work_pools" | "work_pool_queues";
+export type Target =
+  | "flows"
+  | "flow_runs"
+  | "task_runs"
+  | "deployments"
+  | "work_pools"
+  | "work_pool_queues"
+  | "work_queues";
 
-type Fields = Readonly<Record<string, FieldFilter>>;
+const QUEUE_FIELDS: Fields = {
+  id: idField("work_queue.id"),
+  name: textField("work_queue.name"),
+};
 
 const FIELDS: Readonly<Record<Target, Fields>> = {
   flows: {
-    id: textField("flow.id"),
+    id: idField("flow.id"),
     name: textField("flow.name"),
     tags: tagsField("flow.tags"),
-    deployment: nullness("EXISTS (SELECT 1 FROM deployment WHERE deployment.flow_id = flow.id)"),
+    deployment: {
+      is_null_: flag("NOT EXISTS (SELECT 1 FROM deployment WHERE deployment.flow_id = flow.id)"),
+    },
   },
   flow_runs: {
-    id: textField("flow_run.id"),
+    id: idField("flow_run.id"),
     name: textField("flow_run.name"),
     tags: tagsField("flow_run.tags"),
-    deployment_id: textField("flow_run.deployment_id"),
+    deployment_id: idField("flow_run.deployment_id"),
     work_queue_name: textField("flow_run.work_queue_name"),
-    work_queue_id: textField("flow_run.work_queue_id"),
     flow_version: textField("flow_run.flow_version"),
     idempotency_key: textField("flow_run.idempotency_key"),
-    parent_task_run_id: textField("flow_run.parent_task_run_id"),
-    parent_flow_run_id: (filter) => {
-      const ids = textsOf(filter, "any_");
-      if (ids === undefined) return [];
-      const marks = ids.map(() => "?").join(",");
-      return [
-        condition(
+    parent_task_run_id: idField("flow_run.parent_task_run_id"),
+    parent_flow_run_id: {
+      any_: (value, location) => {
+        const ids = parseUuids(value, location);
+        const marks = ids.map(() => "?").join(",");
+        return condition(
           `flow_run.parent_task_run_id IN (SELECT id FROM task_run WHERE flow_run_id IN (${marks}))`,
           ...ids,
-        ),
-      ];
+        );
+      },
     },
     start_time: timeField("flow_run.start_time"),
     end_time: timeField("flow_run.end_time"),
     expected_start_time: timeField("flow_run.expected_start_time"),
     next_scheduled_start_time: timeField("flow_run.next_scheduled_start_time"),
     state: stateField("flow_run"),
+    created_by: {
+      id_: anyOf("json_extract(flow_run.created_by, '$.id')", parseUuids),
+      type_: anyOf("json_extract(flow_run.created_by, '$.type')", parseTexts),
+      is_null_: flag("flow_run.created_by IS NULL"),
+    },
   },
   task_runs: {
-    id: textField("task_run.id"),
+    id: idField("task_run.id"),
     name: textField("task_run.name"),
     tags: tagsField("task_run.tags"),
-    flow_run_id: textField("task_run.flow_run_id"),
+    flow_run_id: idField("task_run.flow_run_id"),
     start_time: timeField("task_run.start_time"),
+    end_time: timeField("task_run.end_time"),
     expected_start_time: timeField("task_run.expected_start_time"),
     state: stateField("task_run"),
-    subflow_runs: ({ exists_: exists }) =>
-      typeof exists === "boolean"
-        ? [
-            condition(
-              `${exists ? "" : "NOT "}EXISTS (SELECT 1 FROM flow_run WHERE flow_run.parent_task_run_id = task_run.id)`,
-            ),
-          ]
-        : [],
+    subflow_runs: {
+      exists_: flag("EXISTS (SELECT 1 FROM flow_run WHERE flow_run.parent_task_run_id = task_run.id)"),
+    },
   },
   deployments: {
-    id: textField("deployment.id"),
+    id: idField("deployment.id"),
     name: textField("deployment.name"),
     tags: tagsField("deployment.tags"),
     paused: booleanField("deployment.paused"),
     work_queue_name: textField("deployment.work_queue_name"),
-    work_queue_id: textField("deployment.work_queue_id"),
-    flow_or_deployment_name: ({ like_: like }) =>
-      typeof like === "string"
-        ? [
-            condition(
-              "instr(lower(deployment.name), lower(?)) > 0 OR deployment.flow_id IN (SELECT id FROM flow WHERE instr(lower(name), lower(?)) > 0)",
-              like,
-              like,
-            ),
-          ]
-        : [],
+    flow_or_deployment_name: {
+      like_: (value, location) => {
+        const pattern = `%${parseText(value, location)}%`;
+        return condition(
+          "deployment.name LIKE ? OR deployment.flow_id IN (SELECT id FROM flow WHERE name LIKE ?)",
+          pattern,
+          pattern,
+        );
+      },
+    },
+    // Deprecated there: it filters nothing.
+    concurrency_limit: { ge_: everything, le_: everything, is_null_: everything },
   },
   work_pools: {
-    id: textField("work_pool.id"),
+    id: idField("work_pool.id"),
     name: textField("work_pool.name"),
     type: textField("work_pool.type"),
   },
-  work_pool_queues: {
-    id: textField("work_queue.id"),
-    name: textField("work_queue.name"),
-  },
+  // Both names are in use.
+  work_pool_queues: QUEUE_FIELDS,
+  work_queues: QUEUE_FIELDS,
 };
 
 // How a row of one table leads to those of another: `filter` stands for the other's conditions.
@@ -107,6 +132,7 @@ const PATHS: Readonly<Record<Target, Partial<Record<Target, string>>>> = {
     work_pools:
       "flow_run.work_queue_id IN (SELECT q.id FROM work_queue q JOIN work_pool ON work_pool.id = q.work_pool_id WHERE filter)",
     work_pool_queues: "flow_run.work_queue_id IN (SELECT id FROM work_queue WHERE filter)",
+    work_queues: "flow_run.work_queue_id IN (SELECT id FROM work_queue WHERE filter)",
   },
   task_runs: {
     flow_runs: "task_run.flow_run_id IN (SELECT id FROM flow_run WHERE filter)",
@@ -123,9 +149,8 @@ const PATHS: Readonly<Record<Target, Partial<Record<Target, string>>>> = {
     work_pool_queues: "deployment.work_queue_id IN (SELECT id FROM work_queue WHERE filter)",
   },
   work_pools: {},
-  work_pool_queues: {
-    work_pools: "work_queue.work_pool_id IN (SELECT id FROM work_pool WHERE filter)",
-  },
+  work_pool_queues: {},
+  work_queues: {},
 };
 
 /**
@@ -133,9 +158,9 @@ const PATHS: Readonly<Record<Target, Partial<Record<Target, string>>>> = {
  * (prefect/server/schemas/filters.py). Throws a 422 for values of the wrong kind.
  */
 export function compileFilters(target: Target, body: JsonObject): Condition {
-  const conditions = filterBy(FIELDS[target], body[target]);
+  const conditions = filterBy(FIELDS[target], body[target], ["body", target]);
   for (const [other, path] of Object.entries(PATHS[target]) as [Target, string][]) {
-    const inner = filterBy(FIELDS[other], body[other]);
+    const inner = filterBy(FIELDS[other], body[other], ["body", other]);
     if (inner.length === 0) continue;
     const { sql, values } = joined(inner);
     conditions.push({ sql: path.replace("filter", () => sql), values });
@@ -145,24 +170,26 @@ export function compileFilters(target: Target, body: JsonObject): Condition {
 
 const MAX_LIMIT = 200;
 
-/** `limit` and `offset` of a request. Throws a 422 beyond 200. */
-export function pageOf({ limit, offset }: JsonObject): { readonly limit: number; readonly offset: number } {
-  const count = limit === undefined || limit === null ? MAX_LIMIT : Number(limit);
-  if (!Number.isInteger(count) || count < 0 || count > MAX_LIMIT) {
-    throw invalidRequest(
-      ["body", "limit"],
-      `Invalid limit: must be less than or equal to ${MAX_LIMIT}.`,
-      limit ?? null,
-    );
-  }
-  const start = offset === undefined || offset === null ? 0 : Number(offset);
-  if (!Number.isInteger(start) || start < 0) {
-    throw invalidRequest(["body", "offset"], "Input should be greater than or equal to 0", offset ?? null);
-  }
-  return { limit: count, offset: start };
+interface Page {
+  readonly limit: number;
+  readonly offset: number;
 }
 
-const SORTS: Partial<Record<Target, Readonly<Record<string, string>>>> = {
+/** `limit` of a request's list. Throws a 422 beyond 200. */
+export function limitOf(body: JsonObject): number {
+  const limit = integerOf(body, "limit") ?? MAX_LIMIT;
+  if (limit < 0) throw new ApiError(422, "Invalid limit: must be greater than or equal to 0.");
+  if (limit > MAX_LIMIT)
+    throw new ApiError(422, `Invalid limit: must be less than or equal to ${MAX_LIMIT}.`);
+  return limit;
+}
+
+/** `limit` and `offset` of a request. Throws a 422 for values that they cannot have. */
+export function pageOf(body: JsonObject): Page {
+  return { limit: limitOf(body), offset: integerOf(body, "offset", { min: 0 }) ?? 0 };
+}
+
+const SORTS: Readonly<Record<Target, Readonly<Record<string, string>>>> = {
   flows: {
     CREATED_DESC: "flow.created DESC",
     UPDATED_DESC: "flow.updated DESC",
@@ -195,6 +222,9 @@ const SORTS: Partial<Record<Target, Readonly<Record<string, string>>>> = {
     NAME_ASC: "deployment.name",
     NAME_DESC: "deployment.name DESC",
   },
+  work_pools: {},
+  work_pool_queues: {},
+  work_queues: {},
 };
 
 const DEFAULT_SORTS: Readonly<Record<Target, string>> = {
@@ -204,24 +234,68 @@ const DEFAULT_SORTS: Readonly<Record<Target, string>> = {
   deployments: "deployment.name",
   work_pools: "work_pool.name",
   work_pool_queues: "work_queue.priority",
+  work_queues: "work_queue.priority",
 };
 
 /** WHERE, ORDER BY and LIMIT of a request's list, which may be narrowed further than the request says. */
 export function clauseOf(target: Target, body: JsonObject, within?: Condition): Condition {
+  return selectionOf(target, body, pageOf(body), within);
+}
+
+/** As {@link clauseOf}, with a page that is known. */
+export function selectionOf(target: Target, body: JsonObject, page: Page, within?: Condition): Condition {
   const filter = compileFilters(target, body);
   const { sql, values } = within === undefined ? filter : joined([within, filter]);
-  const { limit, offset } = pageOf(body);
-  const sort = body["sort"];
-  const order = (typeof sort === "string" ? SORTS[target]?.[sort] : undefined) ?? DEFAULT_SORTS[target];
-  return { sql: `WHERE ${sql} ORDER BY ${order} LIMIT ? OFFSET ?`, values: [...values, limit, offset] };
+  const order = orderOf(body, SORTS[target]) ?? DEFAULT_SORTS[target];
+  return {
+    sql: `WHERE ${sql} ORDER BY ${order} LIMIT ? OFFSET ?`,
+    values: [...values, page.limit, page.offset],
+  };
 }
 
-function stateField(table: string): FieldFilter {
-  return (filter) =>
-    filterBy({ type: textField(`${table}.state_type`), name: textField(`${table}.state_name`) }, filter);
+const MAX_BULK = 50;
+
+/** How many objects a request changes at most. Throws a 422 beyond 50. */
+export function bulkLimitOf(body: JsonObject): number {
+  return integerOf(body, "limit", { min: 1, max: MAX_BULK }) ?? MAX_BULK;
 }
 
-function nullness(exists: string): FieldFilter {
-  return ({ is_null_: isNull }) =>
-    typeof isNull === "boolean" ? [condition(`${isNull ? "NOT " : ""}${exists}`)] : [];
+/** The ORDER BY of a request's `sort` by a table of its words; undefined without one. Throws a 422 for another word. */
+export function orderOf(body: JsonObject, orders: Readonly<Record<string, string>>): string | undefined {
+  const words = Object.keys(orders);
+  const word = words.length === 0 ? undefined : wordOf(body, "sort", words);
+  return word === undefined ? undefined : orders[word];
+}
+
+// oxlint-disable-next-line typescript/consistent-type-definitions -- an interface is no Reply: it might get more members
+type PageReply = {
+  readonly results: Reply[];
+  readonly count: number;
+  readonly limit: number;
+  readonly pages: number;
+  readonly page: number;
+};
+
+/** A page of a list with its count, as `/paginate` answers. */
+export function pageReply(body: JsonObject, count: number, read: (page: Page) => Reply[]): PageReply {
+  const limit = limitOf(body);
+  const page = integerOf(body, "page", { min: 1 }) ?? 1;
+  return {
+    results: read({ limit, offset: (page - 1) * limit }),
+    count,
+    limit,
+    pages: limit > 0 ? Math.ceil(count / limit) : 0,
+    page,
+  };
+}
+
+function everything(): Condition {
+  return condition("1");
+}
+
+function stateField(table: string): Fields {
+  return {
+    type: wordField(`${table}.state_type`, STATE_TYPES),
+    name: textField(`${table}.state_name`),
+  };
 }

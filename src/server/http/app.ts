@@ -7,12 +7,20 @@ import { parseJson } from "../../json/parse.ts";
 import { packageRoot } from "../../lifecycle/package-root.ts";
 import { ClosedError, isConflict } from "../store/database.ts";
 import { isAuthorized } from "./auth.ts";
-import { ApiError, InvalidValueError, invalidRequest } from "./errors.ts";
+import {
+  ApiError,
+  InvalidRequestError,
+  InvalidValueError,
+  integrityConflict,
+  invalidRequest,
+} from "./errors.ts";
 import { addPage } from "./page.ts";
 import { serializeReply } from "./reply.ts";
+import { PathIndex } from "./paths.ts";
 
 import type { FastifyInstance } from "fastify";
 
+import type { Json } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "./reply.ts";
 
@@ -39,28 +47,40 @@ export function createApp(context: ServerContext, routes: readonly Routes[]): Fa
     try {
       done(null, parseJson(text));
     } catch {
-      done(invalidRequest(["body"], "JSON decode error", null));
+      done(new ApiError(422, malformed(text)));
     }
   });
   app.setReplySerializer((payload) => serializeReply(payload as Reply));
   app.addHook("onRequest", async (request, reply) => {
     const { authString } = context.settings;
     const [path = ""] = request.url.split("?", 1);
-    if (authString === undefined || !path.startsWith("/api/") || OPEN_PATHS.has(path)) return;
-    if (isAuthorized(request.headers.authorization, authString)) return;
-    await reply.status(401).send({ exception_message: "Unauthorized" });
+    if (!path.startsWith("/api/") || OPEN_PATHS.has(path)) return;
+    if (authString !== undefined && !isAuthorized(request.headers.authorization, authString)) {
+      await reply.status(401).send({ exception_message: "Unauthorized" });
+      return;
+    }
+    const version = request.headers["x-prefect-api-version"];
+    if (typeof version === "string" && version !== API_VERSION) refuseOldClient(version);
   });
-  addPage(app, join(packageRoot, "dist", "page"));
+  const paths = new PathIndex();
+  app.addHook("onRoute", ({ url }) => paths.add(url));
+  addPage(app, join(packageRoot, "dist", "page"), (path) =>
+    paths.has(path) ? { status: 405, detail: "Method Not Allowed" } : { status: 404, detail: "Not Found" },
+  );
   app.setErrorHandler((thrown, request, reply) => {
     const answer = answerFor(thrown);
-    if (answer.status >= 500 && answer.status !== 503) {
+    if ((answer.status >= 500 && answer.status !== 503) || isConflict(thrown)) {
       const error = coerceError(thrown);
       context.logger.error(
         { method: request.method, path: request.url, error: error.stack },
         "Request failed",
       );
     }
-    return reply.status(answer.status).headers(answer.headers).send(answer.body);
+    const body =
+      answer instanceof InvalidRequestError
+        ? answer.bodyFor((request.body ?? null) as Json)
+        : (answer.body as Reply);
+    return reply.status(answer.status).headers(answer.headers).send(body);
   });
   void app.register(
     async (api) => {
@@ -71,11 +91,46 @@ export function createApp(context: ServerContext, routes: readonly Routes[]): Fa
   return app;
 }
 
+/** The versions of the API (not of Prefect) that Prefect 3.8.8 gives and at least demands; every 3.x client sends 0.8.4. */
+export const API_VERSION = "0.8.4";
+const OLDEST_API_VERSION = [0, 8, 0] as const;
+
+function refuseOldClient(version: string): void {
+  const parts = version.split(".").map(Number);
+  if (parts.length !== 3 || parts.some((part) => !Number.isInteger(part))) {
+    throw new ApiError(
+      400,
+      `Invalid X-PREFECT-API-VERSION header format.Expected header in format 'x.y.z' but received ${version}`,
+    );
+  }
+  const decisive = OLDEST_API_VERSION.findIndex((oldest, index) => parts[index] !== oldest);
+  if (decisive === -1 || (parts[decisive] ?? 0) > (OLDEST_API_VERSION[decisive] ?? 0)) return;
+  throw new ApiError(
+    400,
+    `The request specified API version ${version} but this server requires version ${OLDEST_API_VERSION.join(".")} or higher.`,
+  );
+}
+
+/** 422 for a body that is no JSON; like FastAPI it tells where the reader stopped. */
+function malformed(text: string): { readonly [key: string]: Json } {
+  let stopped = 0;
+  try {
+    JSON.parse(text);
+  } catch (thrown) {
+    stopped = Number(/position (\d+)/.exec(coerceError(thrown).message)?.[1] ?? text.length);
+  }
+  return {
+    exception_message: "Invalid request received.",
+    exception_detail: [{ type: "json_invalid", loc: ["body", stopped], msg: "JSON decode error", input: {} }],
+    request_body: text,
+  };
+}
+
 function answerFor(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (thrown instanceof InvalidValueError) return invalidRequest(["body"], thrown.message, thrown.input);
   if (thrown instanceof ClosedError) return new ApiError(503, { exception_message: "Service Unavailable" });
-  if (isConflict(thrown)) return new ApiError(409, `Data integrity conflict: ${coerceError(thrown).message}`);
+  if (isConflict(thrown)) return integrityConflict();
   const status =
     typeof thrown === "object" && thrown !== null && "statusCode" in thrown ? Number(thrown.statusCode) : 500;
   if (status >= 400 && status < 500) return new ApiError(status, coerceError(thrown).message);

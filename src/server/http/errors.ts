@@ -31,20 +31,49 @@ export class InvalidValueError extends Error {
   }
 }
 
-/** 404 as Prefect gives it for an object that is not there. */
+/** 404 as Prefect gives it where its routes look for an object. */
 export function notFound(what: string): ApiError {
   return new ApiError(404, `${what} not found`);
 }
+
+/** 404 as Prefect gives it where its models look for an object. */
+export function unknownObject(what: string, id: string): ApiError {
+  return new ApiError(404, { exception_message: `${what} with id ${id} not found` });
+}
+
+/** 409 as Prefect gives it where a write would break a constraint of its database. */
+export function integrityConflict(): ApiError {
+  return new ApiError(
+    409,
+    "Data integrity conflict. This usually means a unique or foreign key constraint was violated. See server logs for details.",
+  );
+}
+
+/** An answer for an invalid request: the app adds the request's body to it. */
+export class InvalidRequestError extends ApiError {
+  readonly detail: Json;
+
+  constructor(location: readonly (string | number)[], message: string, input: Json) {
+    const type = message === "Field required" ? "missing" : "value_error";
+    const detail = [{ type, loc: location, msg: message, input }];
+    super(422, { exception_message: INVALID, exception_detail: detail, request_body: null });
+    this.name = "InvalidRequestError";
+    this.detail = detail;
+  }
+
+  /** The answer's body, with what was sent. */
+  bodyFor(sent: Json): Json {
+    return { exception_message: INVALID, exception_detail: this.detail, request_body: sent };
+  }
+}
+
+const INVALID = "Invalid request received.";
 
 /** 422 in the shape of Prefect's server; `location` is the path to the value, as in `["body", "name"]`. */
 export function invalidRequest(
   location: readonly (string | number)[],
   message: string,
   input: Json = null,
-): ApiError {
-  return new ApiError(422, {
-    exception_message: "Invalid request received.",
-    exception_detail: [{ type: "value_error", loc: location, msg: message, input }],
-    request_body: null,
-  });
+): InvalidRequestError {
+  return new InvalidRequestError(location, message, input);
 }

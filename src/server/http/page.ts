@@ -42,10 +42,14 @@ const A_YEAR = "public, max-age=31536000, immutable";
 
 /**
  * Serves the built page (`dist/page`) outside `/api`: its files, and its HTML for the address of every view. What it does
- * not know it answers as the page's "not found" to a browser, and as the API does to anything else. Only the HTML (half a
+ * not know it answers as the page's "not found" to a browser, and as the API does (`unknown`) to anything else. Only the HTML (half a
  * kilobyte) is held in memory: browsers ask for the other files once. Without a built page there is only the API.
  */
-export function addPage(app: FastifyInstance, directory: string): void {
+export function addPage(
+  app: FastifyInstance,
+  directory: string,
+  unknown: (path: string) => { readonly status: number; readonly detail: string },
+): void {
   const html = readIfThere(join(directory, "index.html"));
   const assets = html === undefined ? [] : readdirSync(join(directory, "assets"));
   for (const name of assets.filter((file) => !file.endsWith(".gz"))) {
@@ -65,9 +69,11 @@ export function addPage(app: FastifyInstance, directory: string): void {
     });
   }
   app.setNotFoundHandler((request, reply) => {
-    const [, view = ""] = (request.url.split("?", 1)[0] ?? "").split("/", 2);
+    const path = request.url.split("?", 1)[0] ?? "";
+    const [, view = ""] = path.split("/", 2);
     if (html === undefined || !wantsPage(request, view)) {
-      return reply.status(404).send({ detail: "Not Found" });
+      const { status, detail } = unknown(path);
+      return reply.status(status).send({ detail });
     }
     return sendPage(reply.status(VIEWS.has(view) ? 200 : 404), html);
   });

@@ -8,7 +8,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 
-import type { JsonObject } from "../../json/value.ts";
+import type { Json, JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 
 /** Serves one authenticated connection, until it is closed. */
@@ -29,7 +29,7 @@ const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 
 /**
  * Serves WebSockets by path (`/api/events/in`…). The handshake is Prefect's: subprotocol `prefect`, then
- * `{"type":"auth","token":…}` answered by `{"type":"auth_success"}` (protocol §2.5, §7.1).
+ * `{"type":"auth","token":…}` answered by `{"type":"auth_success"}` (protocol §2.5, §7.1); without an auth string it may be left out.
  * A peer that answers no ping is dropped.
  */
 export function attachWebSockets(
@@ -47,19 +47,19 @@ export function attachWebSockets(
   server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     const [path = ""] = (request.url ?? "").split("?", 1);
     const handler = handlers[path.replace(/\/$/, "")];
-    if (handler === undefined) {
-      stream.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    const hasHandshake = protocolsOf(request).includes("prefect");
+    // So Prefect's server refuses unknown paths, too.
+    if (handler === undefined || (!hasHandshake && context.settings.authString !== undefined)) {
+      stream.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
     }
     sockets.handleUpgrade(request, stream, head, (socket) => {
       alive.add(socket);
       socket.on("pong", () => alive.add(socket));
       socket.on("error", () => socket.terminate());
-      if (socket.protocol !== "prefect") {
-        socket.close(POLICY_VIOLATION, "The subprotocol 'prefect' is required");
-        return;
-      }
-      authenticate(socket, context, () => handler(socket, context));
+      // Old clients know no handshake; an open server serves them too.
+      if (hasHandshake) authenticate(socket, context, () => handler(socket, context));
+      else handler(socket, context);
     });
   });
 
@@ -81,6 +81,10 @@ export function attachWebSockets(
       sockets.close();
     },
   };
+}
+
+function protocolsOf(request: IncomingMessage): readonly string[] {
+  return (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
 }
 
 /** A text message as a JSON object; undefined when it is none. */
@@ -107,17 +111,21 @@ function authenticate(socket: WebSocket, context: ServerContext, proceed: () => 
   socket.once("message", (data) => {
     clearTimeout(timer);
     const message = messageOf(data);
-    const { authString } = context.settings;
-    const token = message?.["token"];
-    const isRight = authString === undefined || (typeof token === "string" && isSame(token, authString));
-    if (message?.["type"] !== "auth" || !isRight) {
-      socket.close(
-        POLICY_VIOLATION,
-        message?.["type"] === "auth" ? "Auth failed" : "Expected an auth message",
-      );
+    const problem =
+      message?.["type"] === "auth"
+        ? tokenProblem(message["token"], context.settings.authString)
+        : "Expected 'auth' message";
+    if (problem !== undefined) {
+      socket.close(POLICY_VIOLATION, problem);
       return;
     }
     proceed();
     socket.send('{"type":"auth_success"}');
   });
+}
+
+function tokenProblem(token: Json | undefined, authString: string | undefined): string | undefined {
+  if (authString === undefined) return undefined;
+  if (typeof token !== "string" || token === "") return "Auth required but no token provided";
+  return isSame(token, authString) ? undefined : "Invalid token";
 }

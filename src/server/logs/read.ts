@@ -1,27 +1,25 @@
-import { condition, filterBy, joined, textField, timeField } from "../filters/conditions.ts";
-import { integerOf } from "../http/body.ts";
+import { filterBy, idField, joined, numberField, timeField } from "../filters/conditions.ts";
+import { searchCondition } from "../filters/search.ts";
+import { parseText } from "../http/body.ts";
 
 import type { Json } from "../../json/value.ts";
 import type { StoredLog } from "../context.ts";
-import type { Condition, FieldFilter } from "../filters/conditions.ts";
+import type { Condition, Fields } from "../filters/conditions.ts";
 import type { Reader } from "../store/database.ts";
 
-const FIELDS: Readonly<Record<string, FieldFilter>> = {
-  flow_run_id: textField("flow_run_id"),
-  task_run_id: textField("task_run_id"),
+const FIELDS: Fields = {
+  flow_run_id: idField("flow_run_id"),
+  task_run_id: idField("task_run_id"),
   timestamp: timeField("timestamp"),
-  level: (filter) => {
-    const [from, to] = [integerOf(filter, "ge_"), integerOf(filter, "le_")];
-    return [
-      ...(from === undefined ? [] : [condition("level >= ?", from)]),
-      ...(to === undefined ? [] : [condition("level <= ?", to)]),
-    ];
+  level: numberField("level"),
+  text: {
+    query: (value, location) => searchCondition("message || ' ' || name", parseText(value, location)),
   },
 };
 
 /** A filter of log lines (prefect/server/schemas/filters.py, LogFilter). */
 export function logCondition(filter: Json | undefined): Condition {
-  return joined(filterBy(FIELDS, filter));
+  return joined(filterBy(FIELDS, filter, ["body", "logs"]));
 }
 
 /** Stored log lines by their time. */

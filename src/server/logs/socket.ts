@@ -22,12 +22,15 @@ export function serveLogsOut(socket: WebSocket, { logs }: ServerContext): void {
       if (message?.["type"] !== "filter" || !isJsonObject(filter)) throw new TypeError("no filter");
       matches = logPredicate(filter);
     } catch {
-      socket.close(PROTOCOL_ERROR, "Expected a filter message");
+      socket.close(PROTOCOL_ERROR, "Expected 'filter' message");
       return;
     }
     const unsubscribe = logs.subscribe((lines) => {
-      for (const line of lines)
-        if (matches(line)) sendText(socket, JSON.stringify({ type: "log", log: line }));
+      for (const line of lines) {
+        // In a stream a line has no times of its record, as it may come before its record.
+        const log = { ...line, created: null, updated: null };
+        if (matches(line)) sendText(socket, JSON.stringify({ type: "log", log }));
+      }
     });
     socket.once("close", unsubscribe);
   });

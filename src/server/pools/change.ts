@@ -1,6 +1,5 @@
 import { stringifyJson } from "../../json/stringify.ts";
-import { isJsonObject } from "../../json/value.ts";
-import { integerOf, textOf } from "../http/body.ts";
+import { booleanOf, integerOf, objectOf, textOf } from "../http/body.ts";
 import { timestampOf } from "../store/timestamp.ts";
 import { checkTemplateShape } from "./job-variables.ts";
 import { makeRoom } from "./queues.ts";
@@ -18,23 +17,22 @@ export function changePool(
   pool: WorkPoolRow,
   change: JsonObject,
 ): void {
-  if (isJsonObject(change["base_job_template"])) checkTemplateShape(change["base_job_template"]);
+  const template = objectOf(change, "base_job_template");
+  if (template !== undefined) checkTemplateShape(template);
+  const limit = integerOf(change, "concurrency_limit", { min: 0 }) ?? null;
+  const paused = booleanOf(change, "is_paused");
+  const storage = objectOf(change, "storage_configuration");
   tx.run(
     "UPDATE work_pool SET updated = ?, description = ?, is_paused = ?, base_job_template = ?, concurrency_limit = ?, storage_configuration = ? WHERE id = ?",
     timestampOf(context.clock.now()),
     "description" in change ? (textOf(change, "description") ?? null) : pool.description,
-    typeof change["is_paused"] === "boolean" ? Number(change["is_paused"]) : pool.is_paused,
-    isJsonObject(change["base_job_template"])
-      ? stringifyJson(change["base_job_template"])
-      : pool.base_job_template,
-    "concurrency_limit" in change ? (integerOf(change, "concurrency_limit") ?? null) : pool.concurrency_limit,
-    isJsonObject(change["storage_configuration"])
-      ? stringifyJson(change["storage_configuration"])
-      : pool.storage_configuration,
+    paused === undefined ? pool.is_paused : Number(paused),
+    template === undefined ? pool.base_job_template : stringifyJson(template),
+    "concurrency_limit" in change ? limit : pool.concurrency_limit,
+    storage === undefined ? pool.storage_configuration : stringifyJson(storage),
     pool.id,
   );
-  const paused = change["is_paused"];
-  if (typeof paused !== "boolean" || paused === (pool.is_paused === 1)) return;
+  if (paused === undefined || paused === (pool.is_paused === 1)) return;
   announcePool(context, tx, pool, paused ? "paused" : pool.status === "READY" ? "ready" : "not-ready");
 }
 
@@ -45,22 +43,21 @@ export function changeQueue(
   queue: WorkQueueRow,
   change: JsonObject,
 ): void {
-  const priority = integerOf(change, "priority") ?? queue.priority;
+  const priority = integerOf(change, "priority", { min: 1 }) ?? queue.priority;
+  const limit = integerOf(change, "concurrency_limit", { min: 0 }) ?? null;
+  const paused = booleanOf(change, "is_paused");
   if (priority !== queue.priority) makeRoom(tx, queue.work_pool_id, priority, queue.id);
   tx.run(
     "UPDATE work_queue SET updated = ?, name = ?, description = ?, is_paused = ?, concurrency_limit = ?, priority = ? WHERE id = ?",
     timestampOf(context.clock.now()),
     textOf(change, "name") ?? queue.name,
     textOf(change, "description") ?? queue.description,
-    typeof change["is_paused"] === "boolean" ? Number(change["is_paused"]) : queue.is_paused,
-    "concurrency_limit" in change
-      ? (integerOf(change, "concurrency_limit") ?? null)
-      : queue.concurrency_limit,
+    paused === undefined ? queue.is_paused : Number(paused),
+    "concurrency_limit" in change ? limit : queue.concurrency_limit,
     priority,
     queue.id,
   );
-  const paused = change["is_paused"];
-  if (typeof paused !== "boolean" || paused === (queue.is_paused === 1)) return;
+  if (paused === undefined || paused === (queue.is_paused === 1)) return;
   const pool = tx.get<WorkPoolRow>("SELECT * FROM work_pool WHERE id = ?", queue.work_pool_id);
   if (pool === undefined) return;
   announceQueue(

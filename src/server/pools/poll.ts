@@ -1,13 +1,13 @@
 import { setDeploymentStatus } from "../deployments/status.ts";
-import { ApiError } from "../http/errors.ts";
-import { selectFlowRuns } from "../runs/row.ts";
+import { selectFlowRuns, selectPolledRuns } from "../runs/row.ts";
 import { addSeconds, timestampOf } from "../store/timestamp.ts";
-import { getPool } from "./queues.ts";
-import { busyRuns } from "./row.ts";
+import { getPool, unknownQueue } from "./queues.ts";
+import { busyRuns, busyRunsOfPool } from "./row.ts";
 import { announceQueue } from "./status.ts";
 
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "../http/reply.ts";
+import type { Reader } from "../store/database.ts";
 import type { WorkPoolRow, WorkQueueRow } from "./row.ts";
 
 export interface Poll {
@@ -34,30 +34,20 @@ export async function pollRuns(context: ServerContext, poll: Poll): Promise<Repl
     pool.id,
   );
   for (const name of poll.queueNames) {
-    if (!all.some((queue) => queue.name === name)) throw new ApiError(404, `Work queue "${name}" not found.`);
+    if (!all.some((queue) => queue.name === name)) throw unknownQueue(pool.name, name);
   }
   const queues = all.filter(({ name }) => poll.queueNames.length === 0 || poll.queueNames.includes(name));
   await notePoll(context, pool, queues);
   if (pool.is_paused === 1) return [];
-  let room = poll.limit;
-  if (pool.concurrency_limit !== null) {
-    const busy = busyRuns(
-      database,
-      "work_queue_id IN (SELECT id FROM work_queue WHERE work_pool_id = ?)",
-      pool.id,
-    );
-    room = Math.min(room, pool.concurrency_limit - busy);
-  }
+  const room =
+    pool.concurrency_limit === null
+      ? poll.limit
+      : Math.min(poll.limit, pool.concurrency_limit - busyRunsOfPool(database, pool.id));
   const found: Reply[] = [];
   for (const queue of queues) {
-    if (queue.is_paused === 1) continue;
-    const free =
-      queue.concurrency_limit === null
-        ? room
-        : queue.concurrency_limit - busyRuns(database, "work_queue_id = ?", queue.id);
-    const count = Math.min(room - found.length, free);
+    const count = Math.min(room - found.length, freeSlots(database, queue));
     if (count <= 0) continue;
-    const runs = selectFlowRuns(
+    const runs = selectPolledRuns(
       database,
       `WHERE flow_run.work_queue_id = ? AND flow_run.state_type = 'SCHEDULED' AND flow_run.next_scheduled_start_time <= ?
          AND flow_run.next_scheduled_start_time >= ? AND (flow_run.retry_type IS NULL OR flow_run.retry_type <> 'in_process')
@@ -68,6 +58,36 @@ export async function pollRuns(context: ServerContext, poll: Poll): Promise<Repl
     for (const run of runs) found.push({ work_pool_id: pool.id, work_queue_id: queue.id, flow_run: run });
   }
   return found;
+}
+
+/**
+ * The runs of one queue that an agent may take now, as the queues' endpoint of Prefect 2 gives them: by time, as many as the
+ * queue's limit allows. `isNoted` marks the queue as polled.
+ */
+export async function pollQueue(
+  context: ServerContext,
+  queue: WorkQueueRow,
+  poll: { readonly scheduledBefore: string | undefined; readonly limit: number; readonly isNoted: boolean },
+): Promise<Reply[]> {
+  const { database, clock } = context;
+  const pool = database.get<WorkPoolRow>("SELECT * FROM work_pool WHERE id = ?", queue.work_pool_id);
+  if (poll.isNoted && pool !== undefined) await notePoll(context, pool, [queue]);
+  const count = Math.min(poll.limit, freeSlots(database, queue));
+  if (count <= 0) return [];
+  return selectFlowRuns(
+    database,
+    `WHERE flow_run.work_queue_id = ? AND flow_run.state_type = 'SCHEDULED' AND flow_run.next_scheduled_start_time <= ?
+     ORDER BY flow_run.next_scheduled_start_time, flow_run.seq LIMIT ?`,
+    [queue.id, poll.scheduledBefore ?? "9999", count],
+    clock.now(),
+  );
+}
+
+/** How many more runs the queue's limit allows. */
+function freeSlots(reader: Reader, queue: WorkQueueRow): number {
+  if (queue.is_paused === 1) return 0;
+  if (queue.concurrency_limit === null) return Infinity;
+  return queue.concurrency_limit - busyRuns(reader, "work_queue_id = ?", queue.id);
 }
 
 /** Marks queues and their deployments as polled, which makes them READY. */

@@ -27,8 +27,13 @@ function findQueue(reader: Reader, poolId: string, name: string): WorkQueueRow |
 /** Throws a 404 for an unknown pool or queue. */
 export function getQueue(reader: Reader, poolName: string, name: string): WorkQueueRow {
   const queue = findQueue(reader, getPool(reader, poolName).id, name);
-  if (queue === undefined) throw new ApiError(404, `Work queue "${name}" not found.`);
+  if (queue === undefined) throw unknownQueue(poolName, name);
   return queue;
+}
+
+/** 404 for a name that no queue of a pool has. */
+export function unknownQueue(poolName: string, name: string): ApiError {
+  return new ApiError(404, `Work pool queue '${poolName}/${name}' not found.`);
 }
 
 /** The pool's queue of that name (default: the default queue); makes a missing one. Throws a 404 for an unknown pool. */
@@ -64,11 +69,7 @@ export function insertQueue(
 ): WorkQueueRow {
   const id = randomUUID();
   const now = timestampOf(context.clock.now());
-  const last = tx.get<{ priority: number }>(
-    "SELECT coalesce(max(priority), 0) AS priority FROM work_queue WHERE work_pool_id = ?",
-    poolId,
-  );
-  const priority = queue.priority ?? (last?.priority ?? 0) + 1;
+  const priority = queue.priority ?? firstFreePriority(tx, poolId);
   makeRoom(tx, poolId, priority);
   tx.run(
     `INSERT INTO work_queue (id, created, updated, name, description, is_paused, concurrency_limit, priority, work_pool_id) VALUES (?,?,?,?,?,?,?,?,?)`,
@@ -85,6 +86,17 @@ export function insertQueue(
   const row = tx.get<WorkQueueRow>("SELECT * FROM work_queue WHERE id = ?", id);
   if (row === undefined) throw notFound("Work queue");
   return row;
+}
+
+function firstFreePriority(reader: Reader, poolId: string): number {
+  const taken = reader
+    .all<{ priority: number }>(
+      "SELECT priority FROM work_queue WHERE work_pool_id = ? ORDER BY priority",
+      poolId,
+    )
+    .map(({ priority }) => priority);
+  const gap = taken.findIndex((priority, index) => priority !== index + 1);
+  return (gap === -1 ? taken.length : gap) + 1;
 }
 
 /** Moves the queues from this priority on down by one when it is taken; no two queues of a pool share one. */

@@ -55,12 +55,9 @@ export function workPoolReply(reader: Reader, row: WorkPoolRow): Reply {
     base_job_template: jsonText(row.base_job_template),
     is_paused: row.is_paused === 1,
     concurrency_limit: row.concurrency_limit,
-    active_slots: busyRuns(
-      reader,
-      "work_queue_id IN (SELECT id FROM work_queue WHERE work_pool_id = ?)",
-      row.id,
-    ),
-    status: row.is_paused === 1 ? "PAUSED" : row.status,
+    // Counted only against a limit, as in Prefect.
+    active_slots: row.concurrency_limit === null ? null : busyRunsOfPool(reader, row.id),
+    status: row.type === "prefect-agent" ? null : row.is_paused === 1 ? "PAUSED" : row.status,
     default_queue_id: row.default_queue_id,
     storage_configuration: jsonText(row.storage_configuration),
   };
@@ -80,7 +77,7 @@ export function workQueueReply(reader: Reader, row: WorkQueueRow): Reply {
     work_pool_id: row.work_pool_id,
     filter: jsonText(row.filter),
     last_polled: row.last_polled,
-    active_slots: busyRuns(reader, "work_queue_id = ?", row.id),
+    active_slots: row.concurrency_limit === null ? null : busyRuns(reader, "work_queue_id = ?", row.id),
     status: row.is_paused === 1 ? "PAUSED" : row.status,
     work_pool_name: pool?.name ?? null,
   };
@@ -106,4 +103,9 @@ export function busyRuns(reader: Reader, where: string, id: string): number {
     id,
   );
   return row?.n ?? 0;
+}
+
+/** As {@link busyRuns}, of all queues of a pool. */
+export function busyRunsOfPool(reader: Reader, poolId: string): number {
+  return busyRuns(reader, "work_queue_id IN (SELECT id FROM work_queue WHERE work_pool_id = ?)", poolId);
 }

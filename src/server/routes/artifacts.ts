@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 
+import { v5 as uuidv5 } from "uuid";
+
 import { stringifyJson } from "../../json/stringify.ts";
-import { condition, countRows, filterBy, joined, textField } from "../filters/conditions.ts";
-import { pageOf } from "../filters/index.ts";
-import { objectBody, objectOf, parseUuid, textOf } from "../http/body.ts";
-import { ApiError } from "../http/errors.ts";
+import { condition, countRows, filterBy, idField, joined, textField } from "../filters/conditions.ts";
+import { compileFilters, orderOf, pageOf } from "../filters/index.ts";
+import { objectBody, objectOf, pathUuid, requiredBody, textOf, uuidOf } from "../http/body.ts";
+import { ApiError, invalidRequest } from "../http/errors.ts";
 import { jsonText, jsonValue } from "../http/reply.ts";
 import { timestampOf } from "../store/timestamp.ts";
 
@@ -12,7 +14,7 @@ import type { FastifyInstance } from "fastify";
 
 import type { JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
-import type { Condition } from "../filters/conditions.ts";
+import type { Condition, Fields } from "../filters/conditions.ts";
 import type { Reply } from "../http/reply.ts";
 
 interface ArtifactRow {
@@ -46,9 +48,17 @@ const LATEST = condition(
 /** Artifacts of runs; those that share a key are versions of one thing (prefect/server/api/artifacts.py). */
 export function addArtifactRoutes(app: FastifyInstance, { database, clock }: ServerContext): void {
   app.post("/artifacts", async ({ body }, reply) => {
-    const given = objectBody(body);
+    const given = requiredBody(body);
     const id = randomUUID();
     const now = timestampOf(clock.now());
+    const key = textOf(given, "key") ?? null;
+    if (key !== null && !/^[a-z0-9-]*$/.test(key)) {
+      throw invalidRequest(
+        ["body", "key"],
+        "Artifact key must only contain lowercase letters, numbers, and dashes.",
+        key,
+      );
+    }
     const metadata = objectOf(given, "metadata_");
     await database.write((tx) =>
       tx.run(
@@ -56,34 +66,38 @@ export function addArtifactRoutes(app: FastifyInstance, { database, clock }: Ser
         id,
         now,
         now,
-        textOf(given, "key") ?? null,
+        key,
         textOf(given, "type") ?? null,
         textOf(given, "description") ?? null,
         given["data"] === undefined || given["data"] === null ? null : stringifyJson(given["data"]),
         metadata === undefined ? null : stringifyJson(metadata),
-        textOf(given, "flow_run_id") ?? null,
-        textOf(given, "task_run_id") ?? null,
+        uuidOf(given, "flow_run_id") ?? null,
+        uuidOf(given, "task_run_id") ?? null,
       ),
     );
-    return reply.status(201).send(find("id = ?", id));
+    return reply.status(201).send(artifactReply(find("id = ?", id)));
   });
 
-  app.get<{ Params: Params }>("/artifacts/:key", ({ params }) => find("id = ?", parseUuid(params.key)));
-
-  app.get<{ Params: Params }>("/artifacts/:key/latest", ({ params }) =>
-    find("key = ? ORDER BY seq DESC LIMIT 1", params.key),
+  app.get<{ Params: Params }>("/artifacts/:key", ({ params }) =>
+    artifactReply(find("id = ?", pathUuid(params.key))),
   );
 
+  app.get<{ Params: Params }>("/artifacts/:key/latest", ({ params }) => {
+    const row = find("key = ? ORDER BY seq DESC LIMIT 1", params.key);
+    return { ...artifactReply(row), id: collectionId(params.key) };
+  });
+
   app.patch<{ Params: Params }>("/artifacts/:key", async ({ params, body }, reply) => {
-    const change = objectBody(body);
+    const change = requiredBody(body);
+    const metadata = objectOf(change, "metadata_");
     const changed = await database.write((tx) =>
       tx.run(
         "UPDATE artifact SET updated = ?, description = coalesce(?, description), data = coalesce(?, data), metadata_ = coalesce(?, metadata_) WHERE id = ?",
         timestampOf(clock.now()),
         textOf(change, "description") ?? null,
         change["data"] === undefined ? null : stringifyJson(change["data"]),
-        change["metadata_"] === undefined ? null : stringifyJson(change["metadata_"]),
-        parseUuid(params.key),
+        metadata === undefined ? null : stringifyJson(metadata),
+        pathUuid(params.key),
       ),
     );
     if (changed === 0) throw new ApiError(404, "Artifact not found.");
@@ -92,7 +106,7 @@ export function addArtifactRoutes(app: FastifyInstance, { database, clock }: Ser
 
   app.delete<{ Params: Params }>("/artifacts/:key", async ({ params }, reply) => {
     const gone = await database.write((tx) =>
-      tx.run("DELETE FROM artifact WHERE id = ?", parseUuid(params.key)),
+      tx.run("DELETE FROM artifact WHERE id = ?", pathUuid(params.key)),
     );
     if (gone === 0) throw new ApiError(404, "Artifact not found.");
     return reply.status(204).send();
@@ -106,7 +120,7 @@ export function addArtifactRoutes(app: FastifyInstance, { database, clock }: Ser
       const given = objectBody(body);
       const { limit, offset } = pageOf(given);
       const { sql, values } = conditionOf(given, isLatest);
-      const order = ORDERS[textOf(given, "sort") ?? "ID_DESC"] ?? "id DESC";
+      const order = orderOf(given, ORDERS) ?? "id DESC";
       return database
         .all<ArtifactRow>(
           `SELECT * FROM artifact WHERE ${sql} ORDER BY ${order} LIMIT ? OFFSET ?`,
@@ -114,7 +128,7 @@ export function addArtifactRoutes(app: FastifyInstance, { database, clock }: Ser
           limit,
           offset,
         )
-        .map((row) => artifactReply(row, isLatest));
+        .map((row) => (isLatest ? collectionReply(row) : artifactReply(row)));
     });
 
     app.post(`${path}/count`, ({ body }) =>
@@ -122,31 +136,53 @@ export function addArtifactRoutes(app: FastifyInstance, { database, clock }: Ser
     );
   }
 
-  function find(where: string, value: string): Reply {
+  function find(where: string, value: string): ArtifactRow {
     const row = database.get<ArtifactRow>(`SELECT * FROM artifact WHERE ${where}`, value);
     if (row === undefined) throw new ApiError(404, "Artifact not found.");
-    return artifactReply(row, false);
+    return row;
   }
 }
 
+const FIELDS: Fields = {
+  id: idField("id"),
+  latest_id: idField("id"),
+  key: textField("key"),
+  type: textField("type"),
+  flow_run_id: idField("flow_run_id"),
+  task_run_id: idField("task_run_id"),
+};
+
 function conditionOf(body: JsonObject, isLatest: boolean): Condition {
-  const fields = {
-    id: textField("id"),
-    key: textField("key"),
-    type: textField("type"),
-    flow_run_id: textField("flow_run_id"),
-    task_run_id: textField("task_run_id"),
-  };
-  return joined([...filterBy(fields, body["artifacts"]), ...(isLatest ? [LATEST] : [])]);
+  const runs = "artifact.flow_run_id IN (SELECT flow_run.id FROM flow_run WHERE filter)";
+  return joined([
+    ...filterBy(FIELDS, body["artifacts"], ["body", "artifacts"]),
+    ...filterThrough("flow_runs", body, runs),
+    ...filterThrough(
+      "task_runs",
+      body,
+      "artifact.task_run_id IN (SELECT task_run.id FROM task_run WHERE filter)",
+    ),
+    ...(isLatest ? [LATEST] : []),
+  ]);
 }
 
-function artifactReply(row: ArtifactRow, isLatest: boolean): Reply {
+/** The runs' own filters, and those of flows and deployments through them, as conditions on artifacts. */
+function filterThrough(target: "flow_runs" | "task_runs", body: JsonObject, path: string): Condition[] {
+  const own: JsonObject = Object.fromEntries(
+    Object.entries(body).filter(([key]) =>
+      target === "flow_runs" ? ["flow_runs", "flows", "deployments"].includes(key) : key === target,
+    ),
+  );
+  const { sql, values } = compileFilters(target, own);
+  return sql === "1" ? [] : [{ sql: path.replace("filter", () => sql), values }];
+}
+
+function artifactReply(row: ArtifactRow): { readonly [key: string]: Reply } {
   return {
     id: row.id,
     created: row.created,
     updated: row.updated,
     key: row.key,
-    ...(isLatest ? { latest_id: row.id } : {}),
     type: row.type,
     description: row.description,
     data: jsonText(row.data),
@@ -154,4 +190,16 @@ function artifactReply(row: ArtifactRow, isLatest: boolean): Reply {
     flow_run_id: row.flow_run_id,
     task_run_id: row.task_run_id,
   };
+}
+
+/** The newest artifact of a key as the key's collection. */
+function collectionReply(row: ArtifactRow): Reply {
+  return { ...artifactReply(row), id: collectionId(row.key ?? ""), latest_id: row.id };
+}
+
+const COLLECTIONS = "5c7b1b0e-6c2f-4d53-9f2e-2f0d6c8f3a11";
+
+/** The id of all artifacts of a key together, which follows from the key. */
+function collectionId(key: string): string {
+  return uuidv5(key, COLLECTIONS);
 }

@@ -1,15 +1,14 @@
 import {
-  condition,
   countRows,
   filterBy,
+  idField,
   joined,
   tagsField,
   textField,
   timeField,
 } from "../filters/conditions.ts";
-import { pageOf } from "../filters/index.ts";
-import { objectBody, parseUuid } from "../http/body.ts";
-import { ApiError } from "../http/errors.ts";
+import { orderOf, pageOf } from "../filters/index.ts";
+import { objectBody, pathUuid } from "../http/body.ts";
 import { jsonValue } from "../http/reply.ts";
 import { readAutomationPatch, readAutomationUpdate, readNewAutomation } from "../automations/read.ts";
 import { automationReply, selectAutomations } from "../automations/row.ts";
@@ -40,7 +39,7 @@ interface ResourceParams {
 }
 
 const FIELDS = {
-  id: textField("automation.id"),
+  id: idField("automation.id"),
   name: textField("automation.name"),
   created: timeField("automation.created"),
   tags: tagsField("automation.tags"),
@@ -66,11 +65,11 @@ export function addAutomationRoutes(app: FastifyInstance, context: ServerContext
   });
 
   app.get<{ Params: IdParams }>("/automations/:id", ({ params }) =>
-    automationReply(getAutomation(database, idIn(params))),
+    automationReply(getAutomation(database, pathUuid(params.id))),
   );
 
   app.put<{ Params: IdParams }>("/automations/:id", async ({ params, body }, reply) => {
-    const id = idIn(params);
+    const id = pathUuid(params.id);
     const tools = await context.schemaTools();
     const change = readAutomationUpdate(body, checksOf(tools));
     checkActionVariables(context, database, tools, change);
@@ -79,14 +78,14 @@ export function addAutomationRoutes(app: FastifyInstance, context: ServerContext
   });
 
   app.patch<{ Params: IdParams }>("/automations/:id", async ({ params, body }, reply) => {
-    const id = idIn(params);
+    const id = pathUuid(params.id);
     const change = readAutomationPatch(body);
     await database.write((tx) => updateAutomation(context, tx, id, change));
     return reply.status(204).send();
   });
 
   app.delete<{ Params: IdParams }>("/automations/:id", async ({ params }, reply) => {
-    const id = idIn(params);
+    const id = pathUuid(params.id);
     await database.write((tx) => deleteAutomation(context, tx, id));
     return reply.status(204).send();
   });
@@ -97,7 +96,7 @@ export function addAutomationRoutes(app: FastifyInstance, context: ServerContext
     const { limit, offset } = pageOf(given);
     return selectAutomations(
       database,
-      `WHERE ${sql} ORDER BY ${sortOf(given)} LIMIT ? OFFSET ?`,
+      `WHERE ${sql} ORDER BY ${orderOf(given, SORTS) ?? "automation.name"} LIMIT ? OFFSET ?`,
       ...values,
       limit,
       offset,
@@ -122,36 +121,6 @@ function checksOf({ templates }: SchemaTools): Checks {
   return { templateProblem: (template) => templates.problem(template) };
 }
 
-/** An id that is none leads nowhere, as in Prefect. */
-function idIn({ id }: IdParams): string {
-  try {
-    return parseUuid(id);
-  } catch {
-    throw new ApiError(404, "Not Found");
-  }
-}
-
 function filterOf(body: JsonObject): Condition {
-  const conditions = filterBy(FIELDS, body["automations"]);
-  return conditions.length === 0 ? condition("1") : joined(conditions);
-}
-
-function sortOf({ sort }: JsonObject): string {
-  if (sort === undefined || sort === null) return SORTS["NAME_ASC"] ?? "";
-  const order = typeof sort === "string" ? SORTS[sort] : undefined;
-  if (order !== undefined) return order;
-  const expected = "'CREATED_DESC', 'UPDATED_DESC', 'NAME_ASC' or 'NAME_DESC'";
-  throw new ApiError(422, {
-    exception_message: "Invalid request received.",
-    exception_detail: [
-      {
-        type: "enum",
-        loc: ["body", "sort"],
-        msg: `Input should be ${expected}`,
-        input: sort,
-        ctx: { expected },
-      },
-    ],
-    request_body: { sort },
-  });
+  return joined(filterBy(FIELDS, body["automations"], ["body", "automations"]));
 }

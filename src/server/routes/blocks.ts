@@ -4,9 +4,29 @@ import { isJsonObject } from "../../json/value.ts";
 import { changeDocument, createDocument, documentReply, getDocument } from "../blocks/documents.ts";
 import { blockSchemaReply, findSchema, findSchemaById, registerSchema } from "../blocks/schemas.ts";
 import { blockTypeReply } from "../blocks/types.ts";
-import { condition, countRows, filterBy, joined, tagsField, textField } from "../filters/conditions.ts";
-import { pageOf } from "../filters/index.ts";
-import { objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
+import {
+  booleanField,
+  condition,
+  countRows,
+  filterBy,
+  idField,
+  joined,
+  tagsField,
+  textField,
+} from "../filters/conditions.ts";
+import { orderOf, pageOf } from "../filters/index.ts";
+import {
+  booleanOf,
+  objectBody,
+  objectOf,
+  parseUuid,
+  pathUuid,
+  requiredBody,
+  requiredText,
+  textOf,
+  textsOf,
+  uuidOf,
+} from "../http/body.ts";
 import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { timestampOf } from "../store/timestamp.ts";
@@ -18,7 +38,7 @@ import type { BlockDocumentRow } from "../blocks/documents.ts";
 import type { BlockSchemaRow } from "../blocks/schemas.ts";
 import type { BlockTypeRow } from "../blocks/types.ts";
 import type { ServerContext } from "../context.ts";
-import type { Condition } from "../filters/conditions.ts";
+import type { Condition, Fields } from "../filters/conditions.ts";
 
 interface IdParams {
   readonly id: string;
@@ -45,10 +65,8 @@ function addTypeRoutes(app: FastifyInstance, context: ServerContext): void {
   const texts = ["logo_url", "documentation_url", "description", "code_example"] as const;
 
   app.post("/block_types", async ({ body }, reply) => {
-    const given = objectBody(body);
-    const [name, slug] = [textOf(given, "name"), textOf(given, "slug")];
-    if (name === undefined || slug === undefined)
-      throw invalidRequest(["body", name === undefined ? "name" : "slug"], "Field required");
+    const given = requiredBody(body);
+    const [name, slug] = [requiredText(given, "name"), requiredText(given, "slug")];
     if (name.toLowerCase().startsWith("prefect")) {
       throw new ApiError(403, "Block type names beginning with 'Prefect' are reserved.");
     }
@@ -70,7 +88,7 @@ function addTypeRoutes(app: FastifyInstance, context: ServerContext): void {
   });
 
   app.get<{ Params: IdParams }>("/block_types/:id", ({ params }) =>
-    blockTypeReply(getType("id", parseUuid(params.id))),
+    blockTypeReply(getType("id", pathUuid(params.id))),
   );
   app.get<{ Params: NameParams }>("/block_types/slug/:slug", ({ params }) =>
     blockTypeReply(getType("slug", params.slug)),
@@ -79,8 +97,13 @@ function addTypeRoutes(app: FastifyInstance, context: ServerContext): void {
   app.post("/block_types/filter", ({ body }) => {
     const given = objectBody(body);
     const { limit, offset } = pageOf(given);
-    const like = objectOf(objectOf(given, "block_types") ?? {}, "name");
-    const { sql, values } = joined(like === undefined ? [] : textField("name")(like));
+    const capabilities = filterBy(SCHEMA_FILTER, given["block_schemas"], ["body", "block_schemas"]);
+    const { sql, values } = joined([
+      ...filterBy(TYPE_FILTER, given["block_types"], ["body", "block_types"]),
+      ...(capabilities.length === 0
+        ? []
+        : [within("id IN (SELECT block_type_id FROM block_schema WHERE filter)", capabilities)]),
+    ]);
     return database
       .all<BlockTypeRow>(
         `SELECT * FROM block_type WHERE ${sql} ORDER BY name LIMIT ? OFFSET ?`,
@@ -92,13 +115,13 @@ function addTypeRoutes(app: FastifyInstance, context: ServerContext): void {
   });
 
   app.patch<{ Params: IdParams }>("/block_types/:id", async ({ params, body }, reply) => {
-    const change = objectBody(body);
+    const change = requiredBody(body);
     const changed = await database.write((tx) =>
       tx.run(
         `UPDATE block_type SET updated = ?, ${texts.map((key) => `${key} = coalesce(?, ${key})`).join(", ")} WHERE id = ?`,
         timestampOf(clock.now()),
         ...texts.map((key) => textOf(change, key) ?? null),
-        parseUuid(params.id),
+        pathUuid(params.id),
       ),
     );
     if (changed === 0) throw notFound("Block type");
@@ -107,7 +130,7 @@ function addTypeRoutes(app: FastifyInstance, context: ServerContext): void {
 
   app.delete<{ Params: IdParams }>("/block_types/:id", async ({ params }, reply) => {
     const gone = await database.write((tx) =>
-      tx.run("DELETE FROM block_type WHERE id = ?", parseUuid(params.id)),
+      tx.run("DELETE FROM block_type WHERE id = ?", pathUuid(params.id)),
     );
     if (gone === 0) throw notFound("Block type");
     return reply.status(204).send();
@@ -153,7 +176,7 @@ function addSchemaRoutes(app: FastifyInstance, context: ServerContext): void {
   const { database } = context;
 
   app.post("/block_schemas", async ({ body }, reply) => {
-    const given = objectBody(body);
+    const given = requiredBody(body);
     const blockTypeId = parseUuid(given["block_type_id"], ["body", "block_type_id"]);
     const { row, isNew } = await database.write((tx) => {
       if (tx.get("SELECT 1 FROM block_type WHERE id = ?", blockTypeId) === undefined) {
@@ -170,7 +193,7 @@ function addSchemaRoutes(app: FastifyInstance, context: ServerContext): void {
   });
 
   app.get<{ Params: IdParams }>("/block_schemas/:id", ({ params }) => {
-    const row = findSchemaById(database, parseUuid(params.id));
+    const row = findSchemaById(database, pathUuid(params.id));
     if (row === undefined) throw notFound("Block schema");
     return blockSchemaReply(database, row);
   });
@@ -187,13 +210,9 @@ function addSchemaRoutes(app: FastifyInstance, context: ServerContext): void {
   app.post("/block_schemas/filter", ({ body }) => {
     const given = objectBody(body);
     const { limit, offset } = pageOf(given);
-    const fields = {
-      id: textField("id"),
-      block_type_id: textField("block_type_id"),
-      version: textField("version"),
-      block_capabilities: tagsField("capabilities"),
-    };
-    const { sql, values } = joined(filterBy(fields, given["block_schemas"]));
+    const { sql, values } = joined(
+      filterBy(SCHEMA_FILTER, given["block_schemas"], ["body", "block_schemas"]),
+    );
     return database
       .all<BlockSchemaRow>(
         `SELECT * FROM block_schema WHERE ${sql} ORDER BY created DESC LIMIT ? OFFSET ?`,
@@ -202,6 +221,14 @@ function addSchemaRoutes(app: FastifyInstance, context: ServerContext): void {
         offset,
       )
       .map((row) => blockSchemaReply(database, row));
+  });
+
+  app.delete<{ Params: IdParams }>("/block_schemas/:id", async ({ params }, reply) => {
+    const gone = await database.write((tx) =>
+      tx.run("DELETE FROM block_schema WHERE id = ?", pathUuid(params.id)),
+    );
+    if (gone === 0) throw notFound("Block schema");
+    return reply.status(204).send();
   });
 
   app.get("/block_capabilities", () =>
@@ -217,11 +244,9 @@ function addDocumentRoutes(app: FastifyInstance, context: ServerContext): void {
   const { database } = context;
 
   app.post("/block_documents", async ({ body }, reply) => {
-    const given = objectBody(body);
-    const isAnonymous = given["is_anonymous"] === true;
+    const given = requiredBody(body);
+    const isAnonymous = booleanOf(given, "is_anonymous") === true;
     const name = textOf(given, "name") ?? null;
-    if (name === null && !isAnonymous)
-      throw invalidRequest(["body", "name"], "Names must be provided for block documents.");
     if (name !== null && !isAnonymous && !/^[a-z0-9-]+$/.test(name)) {
       throw invalidRequest(
         ["body", "name"],
@@ -229,38 +254,37 @@ function addDocumentRoutes(app: FastifyInstance, context: ServerContext): void {
         name,
       );
     }
-    const row = await database.write((tx) =>
-      createDocument(context, tx, {
-        name,
-        data: objectOf(given, "data") ?? {},
-        schemaId: parseUuid(given["block_schema_id"], ["body", "block_schema_id"]),
-        typeId: parseUuid(given["block_type_id"], ["body", "block_type_id"]),
-        isAnonymous,
-      }),
-    );
+    const input = {
+      name,
+      data: objectOf(given, "data") ?? {},
+      schemaId: parseUuid(given["block_schema_id"], ["body", "block_schema_id"]),
+      typeId: parseUuid(given["block_type_id"], ["body", "block_type_id"]),
+      isAnonymous,
+    };
+    if (name === null && !isAnonymous)
+      throw invalidRequest(["body"], "Names must be provided for block documents.", given);
+    const row = await database.write((tx) => createDocument(context, tx, input));
     return reply.status(201).send(documentReply(context, row, false));
   });
 
   app.get<{ Params: IdParams; Querystring: SecretsQuery }>("/block_documents/:id", ({ params, query }) =>
-    documentReply(context, getDocument(database, parseUuid(params.id)), query.include_secrets === "true"),
+    documentReply(context, getDocument(database, pathUuid(params.id)), query.include_secrets === "true"),
   );
 
   app.patch<{ Params: IdParams }>("/block_documents/:id", async ({ params, body }, reply) => {
-    const change = objectBody(body);
-    const schemaId = textOf(change, "block_schema_id");
-    await database.write((tx) =>
-      changeDocument(context, tx, parseUuid(params.id), {
-        data: objectOf(change, "data"),
-        schemaId: schemaId === undefined ? undefined : parseUuid(schemaId),
-        isMerged: change["merge_existing_data"] !== false,
-      }),
-    );
+    const given = requiredBody(body);
+    const change = {
+      data: objectOf(given, "data"),
+      schemaId: uuidOf(given, "block_schema_id"),
+      isMerged: booleanOf(given, "merge_existing_data") !== false,
+    };
+    await database.write((tx) => changeDocument(context, tx, pathUuid(params.id), change));
     return reply.status(204).send();
   });
 
   app.delete<{ Params: IdParams }>("/block_documents/:id", async ({ params }, reply) => {
     const gone = await database.write((tx) =>
-      tx.run("DELETE FROM block_document WHERE id = ?", parseUuid(params.id)),
+      tx.run("DELETE FROM block_document WHERE id = ?", pathUuid(params.id)),
     );
     if (gone === 0) throw notFound("Block document");
     return reply.status(204).send();
@@ -270,14 +294,15 @@ function addDocumentRoutes(app: FastifyInstance, context: ServerContext): void {
     const given = objectBody(body);
     const { limit, offset } = pageOf(given);
     const { sql, values } = documentCondition(given);
+    const order = orderOf(given, DOCUMENT_ORDERS) ?? "name";
     return database
       .all<BlockDocumentRow>(
-        `SELECT * FROM block_document WHERE ${sql} ORDER BY name LIMIT ? OFFSET ?`,
+        `SELECT * FROM block_document WHERE ${sql} ORDER BY ${order} LIMIT ? OFFSET ?`,
         ...values,
         limit,
         offset,
       )
-      .map((row) => documentReply(context, row, given["include_secrets"] === true));
+      .map((row) => documentReply(context, row, booleanOf(given, "include_secrets") === true));
   });
 
   app.post("/block_documents/count", ({ body }) =>
@@ -285,25 +310,45 @@ function addDocumentRoutes(app: FastifyInstance, context: ServerContext): void {
   );
 }
 
+const TYPE_FILTER: Fields = { name: textField("name"), slug: textField("slug") };
+const SCHEMA_FILTER: Fields = {
+  id: idField("id"),
+  block_type_id: idField("block_type_id"),
+  version: textField("version"),
+  block_capabilities: tagsField("capabilities"),
+};
+const DOCUMENT_FILTER: Fields = {
+  id: idField("id"),
+  name: textField("name"),
+  block_type_id: idField("block_type_id"),
+  is_anonymous: booleanField("is_anonymous"),
+};
+const DOCUMENT_ORDERS = {
+  NAME_ASC: "name",
+  NAME_DESC: "name DESC",
+  BLOCK_TYPE_AND_NAME_ASC: "block_type_name, name",
+};
+
 /** Anonymous documents are left out unless asked for. */
 function documentCondition(body: JsonObject): Condition {
-  const filter = isJsonObject(body["block_documents"]) ? body["block_documents"] : {};
-  const fields = { id: textField("id"), name: textField("name"), block_type_id: textField("block_type_id") };
-  const anonymous = objectOf(filter, "is_anonymous");
-  const types = objectOf(body, "block_types");
-  const slugs = types === undefined ? undefined : textsOf(objectOf(types, "slug") ?? {}, "any_");
+  const documents = body["block_documents"] ?? {};
+  const isAsked = isJsonObject(documents) && "is_anonymous" in documents;
+  const types = filterBy(TYPE_FILTER, body["block_types"], ["body", "block_types"]);
+  const schemas = filterBy(SCHEMA_FILTER, body["block_schemas"], ["body", "block_schemas"]);
   return joined([
-    ...filterBy(fields, filter),
-    ...(filter["is_anonymous"] === null
+    ...filterBy(DOCUMENT_FILTER, documents, ["body", "block_documents"]),
+    ...(isAsked ? [] : [condition("is_anonymous = 0")]),
+    ...(types.length === 0
       ? []
-      : [condition("is_anonymous = ?", anonymous?.["eq_"] === true ? 1 : 0)]),
-    ...(slugs === undefined
+      : [within("block_type_id IN (SELECT id FROM block_type WHERE filter)", types)]),
+    ...(schemas.length === 0
       ? []
-      : [
-          condition(
-            "block_type_id IN (SELECT id FROM block_type WHERE slug IN (SELECT value FROM json_each(?)))",
-            JSON.stringify(slugs),
-          ),
-        ]),
+      : [within("block_schema_id IN (SELECT id FROM block_schema WHERE filter)", schemas)]),
   ]);
+}
+
+/** A condition on rows of another table: `filter` stands for it. */
+function within(sql: string, conditions: readonly Condition[]): Condition {
+  const inner = joined(conditions);
+  return { sql: sql.replace("filter", () => inner.sql), values: inner.values };
 }

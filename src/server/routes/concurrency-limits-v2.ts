@@ -1,6 +1,19 @@
 import { randomUUID } from "node:crypto";
 
-import { integerOf, objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
+import {
+  booleanOf,
+  integerOf,
+  numberOf,
+  objectBody,
+  objectOf,
+  parseUuid,
+  pathUuid,
+  requiredBody,
+  requiredPlainName,
+  textOf,
+  textsOf,
+  wordOf,
+} from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
 import { createLease, releaseLease, renewLease, returnSlots, takeSlots } from "../concurrency/leases.ts";
 import { limitReply } from "../concurrency/limits.ts";
@@ -28,27 +41,33 @@ export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: Serve
   const now = (): string => timestampOf(clock.now());
 
   app.post("/v2/concurrency_limits", async ({ body }, reply) => {
-    const given = objectBody(body);
-    const [name, limit] = [textOf(given, "name"), integerOf(given, "limit")];
-    if (name === undefined || limit === undefined)
-      throw invalidRequest(["body", name === undefined ? "name" : "limit"], "Field required");
+    const given = requiredBody(body);
+    const name = requiredPlainName(given);
+    const limit = integerOf(given, "limit", { min: 0 });
+    if (limit === undefined) throw invalidRequest(["body", "limit"], "Field required");
+    const [active, denied, decayRate] = [
+      integerOf(given, "active_slots", { min: 0 }) ?? 0,
+      integerOf(given, "denied_slots", { min: 0 }) ?? 0,
+      numberOf(given, "slot_decay_per_second", { min: 0 }) ?? 0,
+    ];
+    const isActive = booleanOf(given, "active") !== false;
     const row = await database.write((tx) => {
-      const added = tx.run(
-        'INSERT OR IGNORE INTO concurrency_limit_v2 (id, created, updated, name, active, "limit", active_slots, denied_slots, slot_decay_per_second) VALUES (?,?,?,?,?,?,?,?,?)',
+      tx.run(
+        'INSERT INTO concurrency_limit_v2 (id, created, updated, name, active, "limit", active_slots, denied_slots, slot_decay_per_second) VALUES (?,?,?,?,?,?,?,?,?)',
         randomUUID(),
         now(),
         now(),
         name,
-        given["active"] === false ? 0 : 1,
+        Number(isActive),
         limit,
-        integerOf(given, "active_slots") ?? 0,
-        integerOf(given, "denied_slots") ?? 0,
-        Number(given["slot_decay_per_second"] ?? 0),
+        active,
+        denied,
+        decayRate,
       );
-      if (added === 0) throw new ApiError(409, "A concurrency limit with this name already exists.");
       return findLimit(tx, name);
     });
-    return reply.status(201).send(limitReply(row));
+    const { denied_slots, avg_slot_occupancy_seconds } = row;
+    return reply.status(201).send({ ...limitReply(row), denied_slots, avg_slot_occupancy_seconds });
   });
 
   app.get<{ Params: Params }>("/v2/concurrency_limits/:key", ({ params }) =>
@@ -56,17 +75,24 @@ export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: Serve
   );
 
   app.patch<{ Params: Params }>("/v2/concurrency_limits/:key", async ({ params, body }, reply) => {
-    const change = objectBody(body);
+    const given = requiredBody(body);
+    const change = {
+      name: textOf(given, "name"),
+      limit: integerOf(given, "limit", { min: 0 }),
+      active: booleanOf(given, "active"),
+      activeSlots: integerOf(given, "active_slots", { min: 0 }),
+      decay: numberOf(given, "slot_decay_per_second", { min: 0 }),
+    };
     await database.write((tx) => {
       const row = findLimit(tx, params.key);
       tx.run(
         'UPDATE concurrency_limit_v2 SET updated = ?, name = ?, "limit" = ?, active = ?, active_slots = ?, slot_decay_per_second = ? WHERE id = ?',
         now(),
-        textOf(change, "name") ?? row.name,
-        integerOf(change, "limit") ?? row.limit,
-        typeof change["active"] === "boolean" ? Number(change["active"]) : row.active,
-        integerOf(change, "active_slots") ?? row.active_slots,
-        Number(change["slot_decay_per_second"] ?? row.slot_decay_per_second),
+        change.name ?? row.name,
+        change.limit ?? row.limit,
+        change.active === undefined ? row.active : Number(change.active),
+        change.activeSlots ?? row.active_slots,
+        change.decay ?? row.slot_decay_per_second,
         row.id,
       );
     });
@@ -91,18 +117,21 @@ export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: Serve
     body: JsonObject,
     withLease: boolean,
   ): Promise<{ leaseId: string | null; limits: LimitRow[] }> {
-    const slots = integerOf(body, "slots") ?? 0;
-    if (slots < 1) throw invalidRequest(["body", "slots"], "Input should be greater than 0", slots);
-    const names = textsOf(body, "names") ?? [];
-    const isRate = body["mode"] === "rate_limit";
+    const { slots, names } = slotsOf(body);
+    const isRate = wordOf(body, "mode", ["concurrency", "rate_limit"]) === "rate_limit";
+    const seconds = leaseSecondsOf(body);
     const outcome = await database.write((tx) => {
       const limits = names.map((name) => activeLimit(tx, name)).filter((row) => row !== undefined);
       for (const limit of limits) decay(tx, limit, now());
-      const tooSmall = limits.find(({ limit }) => limit < slots);
-      if (tooSmall !== undefined)
-        throw new ApiError(422, `Slots requested is greater than the limit of '${tooSmall.name}'.`);
-      if (isRate && limits.some((row) => row.slot_decay_per_second === 0)) {
-        throw new ApiError(422, "Only concurrency limits with slot decay can be used for rate limiting.");
+      if (limits.some(({ limit }) => limit < slots))
+        throw new ApiError(422, "Slots requested is greater than the limit");
+      const steady = limits.filter((row) => row.slot_decay_per_second === 0);
+      if (isRate && steady.length > 0) {
+        const shown = steady.map(({ name }) => name).join(",");
+        throw new ApiError(
+          422,
+          `Only concurrency limits with slot decay can be used for rate limiting. The following limits do not have a decay configured: '${shown}'`,
+        );
       }
       const taken: LimitRow[] = [];
       for (const limit of limits) {
@@ -113,7 +142,6 @@ export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: Serve
         for (const { id } of taken) returnSlots(tx, id, slots);
         return { full: limit };
       }
-      const seconds = Number(body["lease_duration"] ?? DEFAULT_LEASE_SECONDS);
       const lease = { limitIds: taken.map(({ id }) => id), slots, holder: holderOf(body) };
       const leaseId = withLease ? createLease(context, tx, lease, seconds) : null;
       return { leaseId, limits: taken };
@@ -138,12 +166,9 @@ export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: Serve
   });
 
   app.post("/v2/concurrency_limits/decrement", async ({ body }) => {
-    const given = objectBody(body);
-    const slots = integerOf(given, "slots") ?? 0;
+    const { slots, names } = slotsOf(objectBody(body));
     return database.write((tx) => {
-      const limits = (textsOf(given, "names") ?? [])
-        .map((name) => activeLimit(tx, name))
-        .filter((row) => row !== undefined);
+      const limits = names.map((name) => activeLimit(tx, name)).filter((row) => row !== undefined);
       for (const { id } of limits) returnSlots(tx, id, slots);
       return limits.map((row) => minimal(row));
     });
@@ -158,8 +183,8 @@ export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: Serve
   app.post<{ Params: Params }>(
     "/v2/concurrency_limits/leases/:key/renew",
     async ({ params, body }, reply) => {
-      const seconds = Number(objectBody(body)["lease_duration"] ?? DEFAULT_LEASE_SECONDS);
-      const isThere = await database.write((tx) => renewLease(context, tx, parseUuid(params.key), seconds));
+      const seconds = leaseSecondsOf(objectBody(body));
+      const isThere = await database.write((tx) => renewLease(context, tx, pathUuid(params.key), seconds));
       if (!isThere) throw new ApiError(410, "Lease not found - it may have expired or been revoked");
       return reply.status(204).send();
     },
@@ -169,7 +194,7 @@ export function addConcurrencyLimitV2Routes(app: FastifyInstance, context: Serve
 /** 423: no slot is free; the client waits for so long. */
 class LockedError extends ApiError {
   constructor(seconds: number) {
-    super(423, { detail: "Concurrency limit reached" }, { "retry-after": String(seconds) });
+    super(423, { detail: "Locked" }, { "retry-after": String(seconds) });
   }
 }
 
@@ -184,6 +209,23 @@ function holderOf(body: JsonObject): LeaseHolder | null {
     throw invalidRequest(["body", "holder", "type"], message, type ?? null);
   }
   return { type, id: parseUuid(holder["id"], ["body", "holder", "id"]) };
+}
+
+const MIN_LEASE_SECONDS = 60;
+const MAX_LEASE_SECONDS = 86_400;
+
+function leaseSecondsOf(body: JsonObject): number {
+  const bounds = { min: MIN_LEASE_SECONDS, max: MAX_LEASE_SECONDS };
+  return numberOf(body, "lease_duration", bounds) ?? DEFAULT_LEASE_SECONDS;
+}
+
+/** How many slots of which limits a request is about. */
+function slotsOf(body: JsonObject): { readonly slots: number; readonly names: readonly string[] } {
+  const slots = integerOf(body, "slots", { min: 1 });
+  const names = textsOf(body, "names");
+  if (slots === undefined || names === undefined)
+    throw invalidRequest(["body", slots === undefined ? "slots" : "names"], "Field required");
+  return { slots, names };
 }
 
 function findLimit(reader: Reader, key: string): LimitRow {

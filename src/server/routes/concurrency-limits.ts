@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { createLease, holdersOf, releaseLease, releaseLeasesOf, takeSlots } from "../concurrency/leases.ts";
 import { pageOf } from "../filters/index.ts";
-import { integerOf, objectBody, parseUuid, textOf, textsOf } from "../http/body.ts";
+import { integerOf, objectBody, parseUuid, pathUuid, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { timestampOf } from "../store/timestamp.ts";
@@ -176,7 +176,7 @@ function getByTag(reader: Reader, tag: string): LimitRow {
 
 /** Throws a 404. */
 function getById(reader: Reader, id: string): LimitRow {
-  const limit = reader.get<LimitRow>("SELECT * FROM concurrency_limit_v2 WHERE id = ?", parseUuid(id));
+  const limit = reader.get<LimitRow>("SELECT * FROM concurrency_limit_v2 WHERE id = ?", pathUuid(id));
   if (limit === undefined || !limit.name.startsWith(PREFIX)) throw notFound("Concurrency limit");
   return limit;
 }

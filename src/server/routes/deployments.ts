@@ -1,6 +1,14 @@
 import { countRows } from "../filters/conditions.ts";
-import { clauseOf, compileFilters, pageOf } from "../filters/index.ts";
-import { integerOf, objectBody, parseUuid, textOf, textsOf } from "../http/body.ts";
+import { bulkLimitOf, clauseOf, compileFilters, limitOf, pageReply, selectionOf } from "../filters/index.ts";
+import {
+  listBody,
+  objectBody,
+  parseObject,
+  parseUuids,
+  pathUuid,
+  requiredBody,
+  timeOf,
+} from "../http/body.ts";
 import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { pollDeployments } from "../deployments/poll.ts";
@@ -17,16 +25,13 @@ import {
 import { flowRunReply } from "../runs/row.ts";
 import { windowOf } from "../schedules/given.ts";
 import { scheduleDeployment } from "../schedules/runs.ts";
-import { parseTimestamp, timestampOf } from "../store/timestamp.ts";
+import { timestampOf } from "../store/timestamp.ts";
 
 import type { FastifyInstance } from "fastify";
 
-import type { Json } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "../http/reply.ts";
 import type { Reader, Transaction } from "../store/database.ts";
-
-const MAX_DELETED_AT_ONCE = 50;
 
 interface IdParams {
   readonly id: string;
@@ -41,20 +46,19 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
   const { database, clock } = context;
 
   function getDeployment(id: string): Reply {
-    const [deployment] = selectDeployments(database, "WHERE deployment.id = ?", [parseUuid(id)]);
+    const [deployment] = selectDeployments(database, "WHERE deployment.id = ?", [id]);
     if (deployment === undefined) throw notFound("Deployment");
     return deployment;
   }
 
   app.post("/deployments", async ({ body }, reply) => {
+    const given = requiredBody(body);
     const tools = await context.schemaTools();
-    const { id, isNew } = await database.write((tx) =>
-      upsertDeployment(context, tx, tools, objectBody(body)),
-    );
+    const { id, isNew } = await database.write((tx) => upsertDeployment(context, tx, tools, given));
     return reply.status(isNew ? 201 : 200).send(getDeployment(id));
   });
 
-  app.get<{ Params: IdParams }>("/deployments/:id", ({ params }) => getDeployment(params.id));
+  app.get<{ Params: IdParams }>("/deployments/:id", ({ params }) => getDeployment(pathUuid(params.id)));
 
   app.get<{ Params: { flow: string; name: string } }>("/deployments/name/:flow/:name", ({ params }) => {
     const [deployment] = selectDeployments(
@@ -67,34 +71,23 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
   });
 
   app.patch<{ Params: IdParams }>("/deployments/:id", async ({ params, body }, reply) => {
+    const change = requiredBody(body);
     const tools = await context.schemaTools();
-    await database.write((tx) =>
-      changeDeployment(context, tx, tools, parseUuid(params.id), objectBody(body)),
-    );
+    await database.write((tx) => changeDeployment(context, tx, tools, pathUuid(params.id), change));
     return reply.status(204).send();
   });
 
   app.delete<{ Params: IdParams }>("/deployments/:id", async ({ params }, reply) => {
-    const id = parseUuid(params.id);
+    const id = pathUuid(params.id);
     const gone = await database.write((tx) => deleteDeployment(context, tx, id));
     if (!gone) throw notFound("Deployment");
     return reply.status(204).send();
   });
 
   app.post("/deployments/bulk_delete", async ({ body }) => {
-    const given = objectBody(body);
-    const limit = integerOf(given, "limit") ?? MAX_DELETED_AT_ONCE;
-    if (limit < 1)
-      throw invalidRequest(["body", "limit"], "Input should be greater than or equal to 1", limit);
-    if (limit > MAX_DELETED_AT_ONCE) {
-      const message = `Input should be less than or equal to ${MAX_DELETED_AT_ONCE}`;
-      throw invalidRequest(["body", "limit"], message, limit);
-    }
-    const { deployments } = given;
-    const { sql, values } = clauseOf("deployments", {
-      limit,
-      ...(deployments === undefined ? {} : { deployments }),
-    });
+    const { deployments = null, ...given } = objectBody(body);
+    const page = { limit: bulkLimitOf(given), offset: 0 };
+    const { sql, values } = selectionOf("deployments", { deployments }, page);
     const deleted = await database.write((tx) => {
       const ids = tx.all<{ id: string }>(`SELECT deployment.id FROM deployment ${sql}`, ...values);
       for (const { id } of ids) deleteDeployment(context, tx, id);
@@ -114,36 +107,28 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
 
   app.post("/deployments/paginate", ({ body }) => {
     const given = objectBody(body);
-    const page = integerOf(given, "page") ?? 1;
-    if (page < 1) throw invalidRequest(["body", "page"], "Input should be greater than 0", page);
-    const limit = integerOf(given, "limit") ?? 200;
-    const { sql, values } = clauseOf("deployments", { ...given, limit, offset: (page - 1) * limit });
     const count = countRows(database, "deployment", compileFilters("deployments", given));
-    return {
-      results: selectDeployments(database, sql, values),
-      count,
-      limit,
-      pages: Math.ceil(count / Math.max(1, limit)),
-      page,
-    };
+    return pageReply(given, count, (page) => {
+      const { sql, values } = selectionOf("deployments", given, page);
+      return selectDeployments(database, sql, values);
+    });
   });
 
   app.post("/deployments/get_scheduled_flow_runs", ({ body }) => {
     const given = objectBody(body);
-    const before = textOf(given, "scheduled_before");
-    const ids = textsOf(given, "deployment_ids");
+    const ids = given["deployment_ids"];
     if (ids === undefined) throw invalidRequest(["body", "deployment_ids"], "Field required");
     return pollDeployments(context, {
-      deploymentIds: ids.map((id) => parseUuid(id, ["body", "deployment_ids"])),
-      scheduledBefore: before === undefined ? undefined : parseTimestamp(before),
-      limit: pageOf(given).limit,
+      deploymentIds: parseUuids(ids, ["body", "deployment_ids"]),
+      scheduledBefore: timeOf(given, "scheduled_before"),
+      limit: limitOf(given),
     });
   });
 
   app.post<{ Params: IdParams }>("/deployments/:id/create_flow_run", async ({ params, body }, reply) => {
     const tools = await context.schemaTools();
     const { id, isNew } = await database.write((tx) =>
-      runDeployment(context, tx, tools, parseUuid(params.id), objectBody(body)),
+      runDeployment(context, tx, tools, pathUuid(params.id), objectBody(body)),
     );
     const run = flowRunReply(database, id, clock.now());
     if (run === undefined) throw notFound("Flow run");
@@ -151,17 +136,16 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
   });
 
   app.post<{ Params: IdParams }>("/deployments/:id/create_flow_run/bulk", async ({ params, body }) => {
-    if (!Array.isArray(body)) throw invalidRequest(["body"], "Input should be a valid list");
-    const bodies = (body as readonly Json[]).map((run) => objectBody(run));
+    const bodies = listBody(body).map((run, index) => parseObject(run, ["body", index]));
     const tools = await context.schemaTools();
     const results = await database.write((tx) =>
-      runDeploymentOften(context, tx, tools, parseUuid(params.id), bodies),
+      runDeploymentOften(context, tx, tools, pathUuid(params.id), bodies),
     );
     return { results };
   });
 
   app.post<{ Params: IdParams }>("/deployments/:id/schedule", async ({ params, body }) => {
-    const id = parseUuid(params.id);
+    const id = pathUuid(params.id);
     const window = windowOf(context, objectBody(body));
     await database.write((tx) => scheduleDeployment(context, tx, id, window));
     return jsonValue(null);
@@ -172,7 +156,7 @@ export function addDeploymentRoutes(app: FastifyInstance, context: ServerContext
     ["resume_deployment", false],
   ] as const) {
     app.post<{ Params: IdParams }>(`/deployments/:id/${action}`, async ({ params }) => {
-      await database.write((tx) => pauseDeployment(context, tx, parseUuid(params.id), isPaused));
+      await database.write((tx) => pauseDeployment(context, tx, pathUuid(params.id), isPaused));
       return jsonValue(null);
     });
   }
@@ -184,19 +168,17 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
   const { database } = context;
 
   app.get<{ Params: IdParams }>("/deployments/:id/schedules", ({ params }) => {
-    const id = parseUuid(params.id);
+    const id = pathUuid(params.id);
     requireDeployment(database, id);
     return schedulesOf(database, id);
   });
 
   app.post<{ Params: IdParams }>("/deployments/:id/schedules", async ({ params, body }, reply) => {
-    const id = parseUuid(params.id);
-    if (!Array.isArray(body)) throw invalidRequest(["body"], "Input should be a valid list");
+    const id = pathUuid(params.id);
+    const schedules = listBody(body);
     const added = await database.write((tx) => {
       requireDeployment(tx, id);
-      return (body as readonly Json[]).map((schedule, index) =>
-        addSchedule(context, tx, id, schedule, ["body", index]),
-      );
+      return schedules.map((schedule, index) => addSchedule(context, tx, id, schedule, ["body", index]));
     });
     const known = new Map(
       schedulesOf(database, id).map((schedule) => [(schedule as { id: string }).id, schedule]),
@@ -207,7 +189,8 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
   app.patch<{ Params: ScheduleParams }>(
     "/deployments/:id/schedules/:schedule",
     async ({ params, body }, reply) => {
-      await changeOne(params, "coming", (tx, ids) => changeScheduleBy(context, tx, ids, objectBody(body)));
+      const change = requiredBody(body);
+      await changeOne(params, "coming", (tx, ids) => changeScheduleBy(context, tx, ids, change));
       return reply.status(204).send();
     },
   );
@@ -235,7 +218,7 @@ function addScheduleRoutes(app: FastifyInstance, context: ServerContext): void {
     dropped: "coming" | "automatic",
     change: (tx: Transaction, ids: { readonly deploymentId: string; readonly scheduleId: string }) => boolean,
   ): Promise<void> {
-    const ids = { deploymentId: parseUuid(params.id), scheduleId: parseUuid(params.schedule) };
+    const ids = { deploymentId: pathUuid(params.id), scheduleId: pathUuid(params.schedule) };
     await database.write((tx) => {
       requireDeployment(tx, ids.deploymentId);
       if (!change(tx, ids)) throw new ApiError(404, "Schedule not found.");

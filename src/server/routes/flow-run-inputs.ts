@@ -1,7 +1,15 @@
 import { randomUUID } from "node:crypto";
 
-import { integerOf, objectBody, parseUuid, textOf, textsOf } from "../http/body.ts";
-import { ApiError, invalidRequest } from "../http/errors.ts";
+import {
+  integerOf,
+  objectBody,
+  pathUuid,
+  requiredBody,
+  requiredText,
+  textOf,
+  textsOf,
+} from "../http/body.ts";
+import { ApiError } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { timestampOf } from "../store/timestamp.ts";
 
@@ -24,18 +32,13 @@ interface Params {
   readonly key: string;
 }
 
-const MAX_INPUTS = 200;
-
 /** Inputs of flow runs that wait for them: pause and suspend with `wait_for_input`, send and receive. */
 export function addFlowRunInputRoutes(app: FastifyInstance, { database, clock }: ServerContext): void {
   app.post<{ Params: Params }>("/flow_runs/:id/input", async ({ params, body }, reply) => {
-    const given = objectBody(body);
-    const key = textOf(given, "key");
-    const value = textOf(given, "value");
-    if (key === undefined || value === undefined)
-      throw invalidRequest(["body", key === undefined ? "key" : "value"], "Field required");
+    const given = requiredBody(body);
+    const [key, value] = [requiredText(given, "key"), requiredText(given, "value")];
     const now = timestampOf(clock.now());
-    const id = parseUuid(params.id);
+    const id = pathUuid(params.id);
     await database.write((tx) => {
       if (tx.get("SELECT 1 FROM flow_run WHERE id = ?", id) === undefined)
         throw new ApiError(404, "Flow run not found");
@@ -56,38 +59,33 @@ export function addFlowRunInputRoutes(app: FastifyInstance, { database, clock }:
 
   app.post<{ Params: Params }>("/flow_runs/:id/input/filter", ({ params, body }) => {
     const given = objectBody(body);
-    const prefix = textOf(given, "prefix") ?? "";
+    const prefix = requiredText(given, "prefix");
     const excluded = new Set(textsOf(given, "exclude_keys"));
     return database
       .all<InputRow>(
         "SELECT * FROM flow_run_input WHERE flow_run_id = ? AND substr(key, 1, ?) = ? ORDER BY created",
-        parseUuid(params.id),
+        pathUuid(params.id),
         prefix.length,
         prefix,
       )
       .filter(({ key }) => !excluded.has(key))
-      .slice(0, integerOf(given, "limit") ?? MAX_INPUTS)
+      .slice(0, integerOf(given, "limit") ?? 1)
       .map((row) => ({ ...row }));
   });
 
-  app.get<{ Params: Params }>("/flow_runs/:id/input/:key", ({ params }, reply) => {
+  app.get<{ Params: Params }>("/flow_runs/:id/input/:key", async ({ params }, reply) => {
     const row = database.get<InputRow>(
       "SELECT * FROM flow_run_input WHERE flow_run_id = ? AND key = ?",
-      parseUuid(params.id),
+      pathUuid(params.id),
       params.key,
     );
     if (row === undefined) throw new ApiError(404, "Flow run input not found");
-    // As it was written, not as JSON of a text.
-    return reply.type("text/plain").send(row.value);
+    return reply.type("text/plain; charset=utf-8").send(row.value);
   });
 
   app.delete<{ Params: Params }>("/flow_runs/:id/input/:key", async ({ params }, reply) => {
     const gone = await database.write((tx) =>
-      tx.run(
-        "DELETE FROM flow_run_input WHERE flow_run_id = ? AND key = ?",
-        parseUuid(params.id),
-        params.key,
-      ),
+      tx.run("DELETE FROM flow_run_input WHERE flow_run_id = ? AND key = ?", pathUuid(params.id), params.key),
     );
     if (gone === 0) throw new ApiError(404, "Flow run input not found");
     return reply.status(204).send();

@@ -1,11 +1,22 @@
 import { stringifyJson } from "../../json/stringify.ts";
 import { countRows } from "../filters/conditions.ts";
-import { clauseOf, compileFilters } from "../filters/index.ts";
-import { objectBody, objectOf, parseUuid, textOf, textsOf } from "../http/body.ts";
-import { ApiError, invalidRequest, notFound } from "../http/errors.ts";
+import { bulkLimitOf, clauseOf, compileFilters, pageReply, selectionOf } from "../filters/index.ts";
+import {
+  booleanOf,
+  objectBody,
+  objectOf,
+  parseUuid,
+  pathUuid,
+  requiredBody,
+  textOf,
+  textsOf,
+  uuidOf,
+} from "../http/body.ts";
+import { ApiError, notFound, unknownObject } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
+import { ensureQueue, getQueue } from "../pools/queues.ts";
 import { apiClientOf } from "../runs/api-client.ts";
-import { createFlowRun } from "../runs/create.ts";
+import { DEFAULT_POLICY, createFlowRun } from "../runs/create.ts";
 import { deleteFlowRun } from "../runs/delete.ts";
 import { resumeFlowRun } from "../runs/resume.ts";
 import { findFlowRun, findState, flowRunReply, selectFlowRuns } from "../runs/row.ts";
@@ -14,12 +25,18 @@ import { parseState, stateOf, stateReply } from "../runs/state.ts";
 import { objectColumn } from "../store/json-column.ts";
 import { timestampOf } from "../store/timestamp.ts";
 import { addFlowRunInputRoutes } from "./flow-run-inputs.ts";
+import { addRunReportRoutes } from "./run-reports.ts";
+
+import type { IncomingHttpHeaders } from "node:http";
 
 import type { FastifyInstance } from "fastify";
 
 import type { JsonObject } from "../../json/value.ts";
 import type { ServerContext } from "../context.ts";
+import type { Condition } from "../filters/conditions.ts";
 import type { Reply } from "../http/reply.ts";
+import type { FlowRunRow } from "../runs/row.ts";
+import type { Transaction } from "../store/database.ts";
 import type { StateRow } from "../runs/state.ts";
 
 interface IdParams {
@@ -32,66 +49,83 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
   const now = (): string => timestampOf(clock.now());
 
   function getRun(id: string): Reply {
-    const run = flowRunReply(database, parseUuid(id), clock.now());
+    const run = flowRunReply(database, id, clock.now());
     if (run === undefined) throw notFound("Flow run");
     return run;
   }
 
   app.post("/flow_runs", async ({ body }, reply) => {
-    const given = objectBody(body);
-    const flowId = parseUuid(given["flow_id"], ["body", "flow_id"]);
-    const parent = textOf(given, "parent_task_run_id");
-    const deploymentId = textOf(given, "deployment_id");
-    const state =
-      given["state"] === undefined || given["state"] === null
-        ? stateOf("PENDING")
-        : parseState(given["state"], now());
+    const given = requiredBody(body);
+    const poolName = textOf(given, "work_pool_name");
+    const queueName = textOf(given, "work_queue_name");
+    const input = {
+      flowId: parseUuid(given["flow_id"], ["body", "flow_id"]),
+      state:
+        (given["state"] ?? null) === null ? stateOf("PENDING") : parseState(given["state"] ?? null, now()),
+      name: textOf(given, "name"),
+      deploymentId: uuidOf(given, "deployment_id"),
+      flowVersion: textOf(given, "flow_version") ?? null,
+      parameters: objectOf(given, "parameters") ?? {},
+      context: objectOf(given, "context") ?? {},
+      empiricalPolicy: objectOf(given, "empirical_policy") ?? {},
+      tags: textsOf(given, "tags") ?? [],
+      jobVariables: objectOf(given, "job_variables"),
+      idempotencyKey: textOf(given, "idempotency_key") ?? null,
+      parentTaskRunId: uuidOf(given, "parent_task_run_id") ?? null,
+    };
+    const labels = objectOf(given, "labels") ?? {};
     const { id, isNew } = await database.write((tx) => {
-      if (tx.get("SELECT 1 FROM flow WHERE id = ?", flowId) === undefined) throw notFound("Flow");
+      const queue =
+        poolName === undefined
+          ? undefined
+          : queueName === undefined
+            ? ensureQueue(context, tx, poolName, null)
+            : getQueue(tx, poolName, queueName);
+      const flow = tx.get<{ labels: string }>("SELECT labels FROM flow WHERE id = ?", input.flowId);
       return createFlowRun(context, tx, {
-        flowId,
-        state,
-        name: textOf(given, "name"),
-        deploymentId: deploymentId === undefined ? undefined : parseUuid(deploymentId),
-        flowVersion: textOf(given, "flow_version") ?? null,
-        parameters: objectOf(given, "parameters") ?? {},
-        context: objectOf(given, "context") ?? {},
-        empiricalPolicy: objectOf(given, "empirical_policy") ?? {},
-        tags: textsOf(given, "tags") ?? [],
-        labels: objectOf(given, "labels") ?? {},
-        jobVariables: objectOf(given, "job_variables") ?? {},
-        idempotencyKey: textOf(given, "idempotency_key") ?? null,
-        parentTaskRunId: parent === undefined ? null : parseUuid(parent),
+        ...input,
+        workQueueId: queue?.id ?? null,
+        workQueueName: queue?.name ?? null,
+        labels: { ...objectColumn(flow?.labels ?? "{}"), ...labels },
       });
     });
     return reply.status(isNew ? 201 : 200).send(getRun(id));
   });
 
-  app.get<{ Params: IdParams }>("/flow_runs/:id", ({ params }) => getRun(params.id));
+  app.get<{ Params: IdParams }>("/flow_runs/:id", ({ params }) => getRun(pathUuid(params.id)));
 
   app.patch<{ Params: IdParams }>("/flow_runs/:id", async ({ params, body }, reply) => {
+    const change = requiredBody(body);
+    const [name, version, pid] = [
+      textOf(change, "name"),
+      textOf(change, "flow_version"),
+      textOf(change, "infrastructure_pid"),
+    ];
+    const [parameters, policy, jobVariables] = [
+      objectOf(change, "parameters"),
+      objectOf(change, "empirical_policy"),
+      objectOf(change, "job_variables"),
+    ];
+    const tags = textsOf(change, "tags");
     await database.write((tx) => {
-      const id = parseUuid(params.id);
+      const id = pathUuid(params.id);
       const run = findFlowRun(tx, id);
       if (run === undefined) throw notFound("Flow run");
-      const change = objectBody(body);
-      const policy = objectOf(change, "empirical_policy");
+      if (jobVariables !== undefined) requireChangeable(tx, run);
       // What the rules keep there is theirs.
       const retryType = objectColumn(run.empirical_policy)["retry_type"] ?? null;
       tx.run(
         `UPDATE flow_run SET updated = ?, name = ?, flow_version = ?, parameters = ?, empirical_policy = ?, tags = ?, infrastructure_pid = ?, job_variables = ? WHERE id = ?`,
         now(),
-        textOf(change, "name") ?? run.name,
-        textOf(change, "flow_version") ?? run.flow_version,
-        jsonOr(objectOf(change, "parameters"), run.parameters),
+        name ?? run.name,
+        version ?? run.flow_version,
+        jsonOr(parameters, run.parameters),
         policy === undefined
           ? run.empirical_policy
-          : stringifyJson({ ...policy, retry_type: policy["retry_type"] ?? retryType }),
-        jsonOr(textsOf(change, "tags"), run.tags),
-        "infrastructure_pid" in change
-          ? (textOf(change, "infrastructure_pid") ?? null)
-          : run.infrastructure_pid,
-        jsonOr(objectOf(change, "job_variables"), run.job_variables),
+          : stringifyJson({ ...DEFAULT_POLICY, retry_type: retryType, ...policy }),
+        jsonOr(tags, run.tags),
+        "infrastructure_pid" in change ? (pid ?? null) : run.infrastructure_pid,
+        jsonOr(jobVariables, run.job_variables),
         id,
       );
     });
@@ -99,15 +133,15 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
   });
 
   app.patch<{ Params: IdParams }>("/flow_runs/:id/labels", async ({ params, body }, reply) => {
+    const added = requiredBody(body);
     await database.write((tx) => {
-      const id = parseUuid(params.id);
+      const id = pathUuid(params.id);
       const run = findFlowRun(tx, id);
-      if (run === undefined) throw notFound("Flow run");
-      const labels = objectColumn(run.labels);
+      if (run === undefined) throw unknownObject("Flow run", id);
       tx.run(
         "UPDATE flow_run SET updated = ?, labels = ? WHERE id = ?",
         now(),
-        stringifyJson({ ...labels, ...objectBody(body) }),
+        stringifyJson({ ...objectColumn(run.labels), ...added }),
         id,
       );
     });
@@ -115,25 +149,49 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
   });
 
   app.delete<{ Params: IdParams }>("/flow_runs/:id", async ({ params }, reply) => {
-    await database.write((tx) => deleteFlowRun(context, tx, parseUuid(params.id)));
+    await database.write((tx) => deleteFlowRun(context, tx, pathUuid(params.id)));
     return reply.status(204).send();
+  });
+
+  /** The runs that a request about many chooses. */
+  function chosen(tx: Transaction, filter: Condition): FlowRunRow[] {
+    return tx.all<FlowRunRow>(`SELECT flow_run.* FROM flow_run ${filter.sql}`, ...filter.values);
+  }
+
+  app.post("/flow_runs/bulk_delete", ({ body }) => {
+    const filter = bulkFilter(objectBody(body));
+    return database.write((tx) => {
+      const runs = chosen(tx, filter);
+      for (const { id } of runs) deleteFlowRun(context, tx, id);
+      return { deleted: runs.map(({ id }) => id) };
+    });
+  });
+
+  app.post("/flow_runs/bulk_set_state", ({ body, headers }) => {
+    const given = objectBody(body);
+    const state = parseState(given["state"], now());
+    const options = proposalOf(given, headers);
+    const filter = bulkFilter(given);
+    return database.write((tx) => ({
+      results: chosen(tx, filter).map(({ id }) => {
+        const outcome = orchestrationReply(setFlowRunState(context, tx, id, state, options));
+        return { flow_run_id: id, ...outcome };
+      }),
+    }));
   });
 
   app.post<{ Params: IdParams }>("/flow_runs/:id/set_state", async ({ params, body, headers }, reply) => {
     const given = objectBody(body);
     const state = parseState(given["state"], now());
-    const options = {
-      policy: given["force"] === true ? "forced" : "core",
-      client: apiClientOf(headers["user-agent"]),
-    } as const;
+    const options = proposalOf(given, headers);
     const outcome = await database.write((tx) =>
-      setFlowRunState(context, tx, parseUuid(params.id), state, options),
+      setFlowRunState(context, tx, pathUuid(params.id), state, options),
     );
     return reply.status(outcome.isNew ? 201 : 200).send(orchestrationReply(outcome));
   });
 
   app.post<{ Params: IdParams }>("/flow_runs/:id/resume", async ({ params, body }, reply) => {
-    const id = parseUuid(params.id);
+    const id = pathUuid(params.id);
     const input = objectOf(objectBody(body), "run_input");
     const tools = await context.schemaTools();
     const outcome = await database.write((tx) => resumeFlowRun(context, tx, tools, id, input));
@@ -151,19 +209,11 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
 
   app.post("/flow_runs/paginate", ({ body }) => {
     const given = objectBody(body);
-    const page = Number(given["page"] ?? 1);
-    const limit = Number(given["limit"] ?? 200);
-    if (!Number.isInteger(page) || page < 1)
-      throw invalidRequest(["body", "page"], "Input should be greater than 0", given["page"] ?? null);
-    const { sql, values } = clauseOf("flow_runs", { ...given, limit, offset: (page - 1) * limit });
     const count = countRows(database, "flow_run", compileFilters("flow_runs", given));
-    return {
-      results: selectFlowRuns(database, sql, values, clock.now()),
-      count,
-      limit,
-      pages: Math.ceil(count / Math.max(1, limit)),
-      page,
-    };
+    return pageReply(given, count, (page) => {
+      const { sql, values } = selectionOf("flow_runs", given, page);
+      return selectFlowRuns(database, sql, values, clock.now());
+    });
   });
 
   app.get<{ Querystring: { flow_run_id?: string } }>("/flow_run_states", ({ query }) =>
@@ -176,12 +226,43 @@ export function addFlowRunRoutes(app: FastifyInstance, context: ServerContext): 
   );
 
   app.get<{ Params: IdParams }>("/flow_run_states/:id", ({ params }) => {
-    const state = findState(database, parseUuid(params.id));
+    const state = findState(database, pathUuid(params.id));
     if (state === undefined) throw new ApiError(404, "Flow run state not found");
     return stateReply(state);
   });
 
   addFlowRunInputRoutes(app, context);
+  addRunReportRoutes(app, context);
+}
+
+/** How a request proposes a state: by which rules, and as which client. */
+function proposalOf(
+  body: JsonObject,
+  headers: IncomingHttpHeaders,
+): Parameters<typeof setFlowRunState>[4] & object {
+  return {
+    policy: booleanOf(body, "force") === true ? "forced" : "core",
+    client: apiClientOf(headers["user-agent"]),
+  };
+}
+
+/** The condition on the runs of a request about many; only their own filter counts. */
+function bulkFilter(body: JsonObject): Condition {
+  return selectionOf(
+    "flow_runs",
+    { flow_runs: body["flow_runs"] ?? null },
+    { limit: bulkLimitOf(body), offset: 0 },
+  );
+}
+
+/** Job variables may be changed only before a worker has read them. Throws a 400 otherwise. */
+function requireChangeable(tx: Transaction, run: FlowRunRow): void {
+  if (run.state_type !== "SCHEDULED")
+    throw new ApiError(400, `Job variables for a flow run in state ${run.state_type} cannot be updated`);
+  const isDeployed =
+    run.deployment_id !== null &&
+    tx.get("SELECT 1 FROM deployment WHERE id = ?", run.deployment_id) !== undefined;
+  if (!isDeployed) throw new ApiError(400, "A deployment for the flow run could not be found");
 }
 
 function jsonOr(value: JsonObject | readonly string[] | undefined, text: string | null): string | null {

@@ -1,24 +1,32 @@
 import { randomUUID } from "node:crypto";
 
-import { isJsonObject } from "../../json/value.ts";
 import { pageOf } from "../filters/index.ts";
-import { integerOf, objectBody, textOf } from "../http/body.ts";
+import {
+  integerOf,
+  listBody,
+  objectBody,
+  parseObject,
+  requiredText,
+  timeOf,
+  uuidOf,
+  wordOf,
+} from "../http/body.ts";
 import { invalidRequest } from "../http/errors.ts";
 import { jsonValue } from "../http/reply.ts";
 import { logCondition, readLogs } from "../logs/read.ts";
-import { parseTimestamp, timestampOf } from "../store/timestamp.ts";
+import { timestampOf } from "../store/timestamp.ts";
 
 import type { FastifyInstance } from "fastify";
 
 import type { Json } from "../../json/value.ts";
 import type { ServerContext, StoredLog } from "../context.ts";
+import type { Location } from "../http/body.ts";
 
 /** Log lines of runs (prefect/server/api/logs.py; protocol §2.6). */
 export function addLogRoutes(app: FastifyInstance, { database, clock, logs }: ServerContext): void {
   app.post("/logs", async ({ body }, reply) => {
-    if (!Array.isArray(body)) throw invalidRequest(["body"], "Input should be a valid list");
     const now = timestampOf(clock.now());
-    const lines = (body as readonly Json[]).map((line) => storedLog(line, now));
+    const lines = listBody(body).map((line, index) => storedLog(line, ["body", index], now));
     await database.write((tx) => {
       for (const line of lines) {
         tx.run(
@@ -41,27 +49,32 @@ export function addLogRoutes(app: FastifyInstance, { database, clock, logs }: Se
   app.post("/logs/filter", ({ body }) => {
     const given = objectBody(body);
     const { limit, offset } = pageOf(given);
-    const order = given["sort"] === "TIMESTAMP_DESC" ? "DESC" : "ASC";
+    const order =
+      wordOf(given, "sort", ["TIMESTAMP_ASC", "TIMESTAMP_DESC"]) === "TIMESTAMP_DESC" ? "DESC" : "ASC";
     return readLogs(database, logCondition(given["logs"]), { order, limit, offset }).map((line) => ({
       ...line,
     }));
   });
 }
 
-function storedLog(line: Json, now: string): StoredLog {
-  if (!isJsonObject(line)) throw invalidRequest(["body"], "Input should be a valid dictionary", line);
-  const message = textOf(line, "message");
-  if (message === undefined) throw invalidRequest(["body", "message"], "Field required");
-  const timestamp = textOf(line, "timestamp");
+function storedLog(value: Json, location: Location, now: string): StoredLog {
+  const line = parseObject(value, location);
+  const name = requiredText(line, "name", location);
+  const level = integerOf(line, "level", { within: location });
+  const message = requiredText(line, "message", location);
+  const timestamp = timeOf(line, "timestamp", location);
+  if (level === undefined || timestamp === undefined) {
+    throw invalidRequest([...location, level === undefined ? "level" : "timestamp"], "Field required", line);
+  }
   return {
     id: randomUUID(),
     created: now,
     updated: now,
-    name: textOf(line, "name") ?? "",
-    level: integerOf(line, "level") ?? 0,
+    name,
+    level,
     message,
-    timestamp: timestamp === undefined ? now : parseTimestamp(timestamp),
-    flow_run_id: textOf(line, "flow_run_id") ?? null,
-    task_run_id: textOf(line, "task_run_id") ?? null,
+    timestamp,
+    flow_run_id: uuidOf(line, "flow_run_id", location) ?? null,
+    task_run_id: uuidOf(line, "task_run_id", location) ?? null,
   };
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 
 import { stringifyJson } from "../../json/stringify.ts";
-import { countRows, filterBy, joined, tagsField, textField } from "../filters/conditions.ts";
-import { pageOf } from "../filters/index.ts";
-import { objectBody, textOf, textsOf } from "../http/body.ts";
+import { countRows, filterBy, idField, joined, tagsField, textField } from "../filters/conditions.ts";
+import { orderOf, pageOf } from "../filters/index.ts";
+import { objectBody, pathUuid, requiredBody, textOf, textsOf } from "../http/body.ts";
 import { ApiError, invalidRequest } from "../http/errors.ts";
 import { jsonText, jsonValue } from "../http/reply.ts";
 import { timestampOf } from "../store/timestamp.ts";
@@ -25,13 +25,20 @@ interface VariableRow {
 }
 
 const NAME = /^[a-z0-9]+(?:[_-][a-z0-9]+)*$/;
+const FIELDS = { id: idField("id"), name: textField("name"), tags: tagsField("tags") };
+const ORDERS = {
+  CREATED_DESC: "created DESC",
+  UPDATED_DESC: "updated DESC",
+  NAME_DESC: "name DESC",
+  NAME_ASC: "name",
+};
 const MAX_NAME = 255;
 const MAX_VALUE = 5000;
 
 /** Variables: any JSON value by name (prefect/server/api/variables.py). */
 export function addVariableRoutes(app: FastifyInstance, { database, clock }: ServerContext): void {
   app.post("/variables", async ({ body }, reply) => {
-    const given = objectBody(body);
+    const given = requiredBody(body);
     const name = nameOf(given);
     if (name === undefined) throw invalidRequest(["body", "name"], "Field required");
     if (given["value"] === undefined) throw invalidRequest(["body", "value"], "Field required");
@@ -58,12 +65,7 @@ export function addVariableRoutes(app: FastifyInstance, { database, clock }: Ser
     const given = objectBody(body);
     const { limit, offset } = pageOf(given);
     const { sql, values } = conditionOf(given);
-    const order =
-      given["sort"] === "NAME_DESC"
-        ? "name DESC"
-        : given["sort"] === "CREATED_DESC"
-          ? "created DESC"
-          : "name";
+    const order = orderOf(given, ORDERS) ?? "name";
     return database
       .all<VariableRow>(
         `SELECT * FROM variable WHERE ${sql} ORDER BY ${order} LIMIT ? OFFSET ?`,
@@ -78,20 +80,20 @@ export function addVariableRoutes(app: FastifyInstance, { database, clock }: Ser
     jsonValue(countRows(database, "variable", conditionOf(objectBody(body)))),
   );
 
-  for (const [path, column] of [
-    ["/variables/:key", "id"],
-    ["/variables/name/:key", "name"],
+  for (const [path, column, keyOf] of [
+    ["/variables/:key", "id", pathUuid],
+    ["/variables/name/:key", "name", String],
   ] as const) {
     app.get<{ Params: { key: string } }>(path, ({ params }) => {
-      const row = database.get<VariableRow>(`SELECT * FROM variable WHERE ${column} = ?`, params.key);
+      const row = database.get<VariableRow>(`SELECT * FROM variable WHERE ${column} = ?`, keyOf(params.key));
       if (row === undefined) throw new ApiError(404, "Variable not found.");
       return variableReply(row);
     });
 
     app.patch<{ Params: { key: string } }>(path, async ({ params, body }, reply) => {
-      const change = objectBody(body);
+      const change = requiredBody(body);
       const changed = await database.write((tx) =>
-        changeVariable(tx, column, params.key, change, timestampOf(clock.now())),
+        changeVariable(tx, column, keyOf(params.key), change, timestampOf(clock.now())),
       );
       if (changed === 0) throw new ApiError(404, "Variable not found.");
       return reply.status(204).send();
@@ -99,7 +101,7 @@ export function addVariableRoutes(app: FastifyInstance, { database, clock }: Ser
 
     app.delete<{ Params: { key: string } }>(path, async ({ params }, reply) => {
       const gone = await database.write((tx) =>
-        tx.run(`DELETE FROM variable WHERE ${column} = ?`, params.key),
+        tx.run(`DELETE FROM variable WHERE ${column} = ?`, keyOf(params.key)),
       );
       if (gone === 0) throw new ApiError(404, "Variable not found.");
       return reply.status(204).send();
@@ -126,8 +128,7 @@ function changeVariable(
 }
 
 function conditionOf(body: JsonObject): ReturnType<typeof joined> {
-  const fields = { id: textField("id"), name: textField("name"), tags: tagsField("tags") };
-  return joined(filterBy(fields, body["variables"]));
+  return joined(filterBy(FIELDS, body["variables"], ["body", "variables"]));
 }
 
 function nameOf(body: JsonObject): string | undefined {

@@ -25,14 +25,15 @@ export interface NewFlowRun {
   readonly empiricalPolicy?: JsonObject;
   readonly tags?: readonly string[];
   readonly labels?: JsonObject;
-  readonly jobVariables?: Json;
+  readonly jobVariables?: Json | undefined;
   readonly idempotencyKey?: string | null;
   readonly parentTaskRunId?: string | null;
   readonly isAutoScheduled?: boolean;
   readonly createdBy?: JsonObject | null;
 }
 
-const DEFAULT_POLICY: JsonObject = {
+/** A run's policy as far as nothing else was said. */
+export const DEFAULT_POLICY: JsonObject = {
   max_retries: 0,
   retry_delay_seconds: 0,
   retries: null,
@@ -84,11 +85,17 @@ export function createFlowRun(
       ...(input.deploymentId === undefined ? {} : { "prefect.deployment.id": input.deploymentId }),
       ...input.labels,
     }),
-    stringifyJson(input.jobVariables ?? {}),
+    jobVariablesColumn(input.jobVariables, key),
     input.parentTaskRunId ?? null,
     input.isAutoScheduled === true ? 1 : 0,
     input.createdBy === undefined || input.createdBy === null ? null : stringifyJson(input.createdBy),
   );
   if (input.state !== undefined) setFlowRunState(context, tx, id, input.state, { policy: "forced" });
   return { id, isNew: true };
+}
+
+/** With an idempotency key Prefect leaves variables that were not given null. */
+function jobVariablesColumn(given: Json | undefined, idempotencyKey: string | null): string | null {
+  if (given !== undefined) return stringifyJson(given);
+  return idempotencyKey === null ? "{}" : null;
 }

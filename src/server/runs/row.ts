@@ -63,6 +63,18 @@ export function selectFlowRuns(
   return reader.all<JoinedRow>(`${SELECT} ${clause}`, ...values).map((row) => replyOf(row, nowMs));
 }
 
+/** As {@link selectFlowRuns}, as workers get them when they poll: without the state and the pool. */
+export function selectPolledRuns(
+  reader: Reader,
+  clause: string,
+  values: readonly SqlValue[],
+  nowMs: number,
+): Reply[] {
+  return reader
+    .all<FlowRunRow>(`SELECT flow_run.* FROM flow_run ${clause}`, ...values)
+    .map((row) => ({ ...runReply(row, nowMs), state: null }));
+}
+
 /** The answer for one run; undefined when there is none. */
 export function flowRunReply(reader: Reader, id: string, nowMs: number): Reply | undefined {
   return selectFlowRuns(reader, "WHERE flow_run.id = ?", [id], nowMs)[0];
@@ -77,6 +89,15 @@ export function findState(reader: Reader, id: string | null): StateRow | undefin
 }
 
 function replyOf(row: JoinedRow, nowMs: number): Reply {
+  return {
+    ...runReply(row, nowMs),
+    work_pool_id: row.work_pool_id,
+    work_pool_name: row.work_pool_name,
+    state: joinedStateReply(row),
+  };
+}
+
+function runReply(row: FlowRunRow, nowMs: number): { readonly [key: string]: Reply } {
   return {
     id: row.id,
     created: row.created,
@@ -110,10 +131,7 @@ function replyOf(row: JoinedRow, nowMs: number): Reply {
     infrastructure_document_id: row.infrastructure_document_id,
     infrastructure_pid: row.infrastructure_pid,
     created_by: jsonText(row.created_by),
-    work_pool_id: row.work_pool_id,
-    work_pool_name: row.work_pool_name,
-    state: joinedStateReply(row),
-    job_variables: jsonText(row.job_variables) ?? {},
+    job_variables: jsonText(row.job_variables),
   };
 }
 

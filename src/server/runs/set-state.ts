@@ -3,14 +3,14 @@ import { stringifyJson } from "../../json/stringify.ts";
 import { slotsOf } from "../concurrency/deployment-slots.ts";
 import { holdLease, releaseLease, returnSlots } from "../concurrency/leases.ts";
 import { emitEvent } from "../events/event.ts";
-import { notFound } from "../http/errors.ts";
+import { unknownObject } from "../http/errors.ts";
 import { objectColumn } from "../store/json-column.ts";
 import { epochMsOf, timestampOf } from "../store/timestamp.ts";
 import { UNKNOWN_CLIENT } from "./api-client.ts";
 import { relatedOf } from "./related.ts";
 import { findFlowRun, findState } from "./row.ts";
 import { FLOW_RUN_RULES } from "./rules.ts";
-import { isTerminal, rowOfState, stateReply } from "./state.ts";
+import { isTerminal, rowOfState, stateReply, storedData } from "./state.ts";
 import { followSubflow } from "./subflow.ts";
 
 import type { JsonObject } from "../../json/value.ts";
@@ -60,7 +60,7 @@ export function setFlowRunState(
   options: Options = {},
 ): Orchestration {
   const run = findFlowRun(tx, flowRunId);
-  if (run === undefined) throw notFound("Flow run");
+  if (run === undefined) throw unknownObject("Flow run", flowRunId);
   const currentRow = findState(tx, run.state_id);
   const current = currentRow === undefined ? undefined : parsed(currentRow);
   const policy = objectColumn(run.empirical_policy);
@@ -91,7 +91,7 @@ export function setFlowRunState(
 }
 
 /** The answer of set_state. */
-export function orchestrationReply(outcome: Orchestration): Reply {
+export function orchestrationReply(outcome: Orchestration): { readonly [key: string]: Reply } {
   const { status, state, reason, delaySeconds } = outcome;
   const type = outcome.detailsType ?? `${status.toLowerCase()}_details`;
   const details: Reply =
@@ -164,18 +164,20 @@ function writeState(
     state.timestamp,
     state.message,
     state.state_details,
-    state.data,
+    storedData(state),
   );
   const scheduledTime = proposed.details["scheduled_time"];
   const scheduled = state.type === "SCHEDULED" && typeof scheduledTime === "string" ? scheduledTime : null;
   const isEnd = isTerminal(state.type);
   const isRunning = state.type === "RUNNING";
-  const resumes = policy["resuming"] === true;
+  // A run that goes on after a pause in its process is a new count there; one that was rescheduled is not.
+  const resumes = objectColumn(run.empirical_policy)["resuming"] === true;
   const endTime = isEnd ? (run.end_time ?? timestamp) : isTerminal(current?.type) ? null : run.end_time;
   const startTime = run.start_time ?? (isRunning || (isEnd && run.end_time === null) ? timestamp : null);
   const ranSeconds =
     current?.type === "RUNNING" ? (epochMsOf(timestamp) - epochMsOf(current.timestamp)) / 1000 : 0;
-  const nextPolicy = resumes && (isRunning || isEnd) ? { ...policy, resuming: false } : policy;
+  const hasResumed = resumes && (isRunning || isEnd) && current?.type !== "PAUSED";
+  const nextPolicy = hasResumed ? { ...policy, resuming: false } : policy;
   const retryType = nextPolicy["retry_type"];
   const runCount = run.run_count + (isRunning && !resumes ? 1 : 0);
   tx.run(

@@ -78,14 +78,12 @@ export function parseState(
   nowTimestamp: string,
   location = ["body", "state"],
 ): ProposedState {
-  if (!isJsonObject(json)) throw invalidRequest(location, "Input should be a valid dictionary", json ?? null);
+  if (json === undefined) throw invalidRequest(location, "Field required");
+  if (!isJsonObject(json)) throw invalidRequest(location, "Input should be a valid dictionary", json);
   const type = json["type"];
+  if (type === undefined) throw invalidRequest([...location, "type"], "Field required");
   if (typeof type !== "string" || !(STATE_TYPES as readonly string[]).includes(type)) {
-    throw invalidRequest(
-      [...location, "type"],
-      `Input should be one of ${STATE_TYPES.join(", ")}`,
-      type ?? null,
-    );
+    throw invalidRequest([...location, "type"], `Input should be one of ${STATE_TYPES.join(", ")}`, type);
   }
   const { name, message, timestamp } = json;
   const given = json["state_details"];
@@ -117,7 +115,7 @@ const NO_DETAILS: JsonObject = {
   scheduled_time: null,
   cache_key: null,
   cache_expiration: null,
-  deferred: null,
+  deferred: false,
   untrackable_result: false,
   pause_timeout: null,
   pause_reschedule: false,
@@ -143,6 +141,13 @@ export function rowOfState(state: ProposedState, timestamp: string, ids: JsonObj
     data: state.data === null ? null : stringifyJson(state.data),
   };
 }
+
+/** The data of a state as it is kept: a result that was not persisted is answered once, and then gone. */
+export function storedData({ data }: StateRow): string | null {
+  return data === UNPERSISTED ? null : data;
+}
+
+const UNPERSISTED = stringifyJson({ type: "unpersisted" });
 
 /** The state as it goes out. */
 export function stateReply(state: StateRow): Reply {

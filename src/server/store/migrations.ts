@@ -217,7 +217,14 @@ CREATE TABLE automation_follower (
 ) STRICT;
 `;
 
+const SAVED_SEARCHES = `
+CREATE TABLE saved_search (
+  id TEXT PRIMARY KEY, created TEXT NOT NULL, updated TEXT NOT NULL, name TEXT NOT NULL UNIQUE, filters TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: TABLES },
+  { version: 3, sql: SAVED_SEARCHES },
   { version: 4, sql: AUTOMATIONS },
 ];

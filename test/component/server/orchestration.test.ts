@@ -132,7 +132,7 @@ describe("a run", () => {
     expect((await api.propose(id, pause)).body.status).toBe("ACCEPT");
     expect((await api.post(`/flow_runs/${id}/resume`, {})).state.type).toBe("RUNNING");
     expect((await api.propose(id, pause)).body.details.reason).toBe("This pause has already fired.");
-    expect(await api.get(`/flow_runs/${id}`)).toMatchObject({ run_count: 1 });
+    expect(await api.get(`/flow_runs/${id}`)).toMatchObject({ run_count: 2 });
     await api.propose(id, {
       type: "PAUSED",
       state_details: { pause_key: "b", pause_timeout: new Date(Date.now() - 1).toISOString() },

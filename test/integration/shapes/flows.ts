@@ -1,0 +1,55 @@
+import { missing } from "./call.ts";
+
+import type { Call } from "./call.ts";
+
+const ONLY = { flows: { name: { any_: ["etl", "elt"] } } };
+
+export const FLOWS: readonly Call[] = [
+  {
+    request: "POST /flows/",
+    body: { name: "etl", tags: ["a", "b"], labels: { team: "x" } },
+    saves: { flow: "id" },
+  },
+  { request: "POST /flows/", body: { name: "etl", tags: ["c"] } },
+  { request: "POST /flows/", body: { name: "elt" }, saves: { otherFlow: "id" } },
+  { request: "POST /flows/", body: { tags: ["c"] } },
+  { request: "POST /flows/", body: { name: 5 } },
+  { request: "POST /flows/", body: { name: "a/b" } },
+  { request: "POST /flows/", body: { name: "x", tags: "a" } },
+  { request: "POST /flows/", text: "{" },
+  { request: "POST /flows/", body: [] },
+  { request: "POST /flows/" },
+  { request: "GET /flows/<flow>" },
+  { request: "GET /flows/no-uuid" },
+  { request: "GET /flows/name/etl" },
+  { request: "GET /flows/name/nothing" },
+  { request: "PATCH /flows/<flow>", body: { tags: ["d"] } },
+  { request: "PATCH /flows/<flow>", body: { tags: 5 } },
+  { request: "POST /flows/filter", body: { ...ONLY, sort: "NAME_DESC" } },
+  { request: "POST /flows/filter", body: { ...ONLY, limit: 1, offset: 1 } },
+  { request: "POST /flows/filter", body: { ...ONLY, limit: 201 } },
+  { request: "POST /flows/filter", body: { ...ONLY, limit: -1 } },
+  { request: "POST /flows/filter", body: { ...ONLY, offset: -1 } },
+  { request: "POST /flows/filter", body: { ...ONLY, sort: "SIDEWAYS" } },
+  { request: "POST /flows/filter", body: { flows: { name: { like_: "TL" }, tags: { all_: ["d"] } } } },
+  { request: "POST /flows/filter", body: { flows: { id: { any_: ["x"] } } } },
+  { request: "POST /flows/count", body: ONLY },
+  { request: "POST /flows/count", body: { flows: { name: { any_: "etl" } } } },
+  { request: "POST /flows/paginate", body: { ...ONLY, limit: 1, page: 2 } },
+  { request: "POST /flows/paginate", body: { ...ONLY, limit: 0 } },
+  { request: "POST /flows/paginate", body: { page: 0 } },
+  { request: "POST /flows/paginate", body: { limit: 999 } },
+  { request: "POST /flows/", body: { name: "brief" }, saves: { brief: "id" } },
+  { request: "POST /flows/", body: { name: "briefer" } },
+  {
+    request: "POST /flows/bulk_delete",
+    body: { flows: { name: { like_: "briefer" } }, limit: 5 },
+    saves: { gone: "deleted.0" },
+  },
+  { request: "POST /flows/bulk_delete", body: { flows: { name: { like_: "briefer" } } } },
+  { request: "POST /flows/bulk_delete", body: { limit: 51 } },
+  { request: "DELETE /flows/<brief>" },
+  ...missing("GET /flows/<missing>", "PATCH /flows/<missing>", "DELETE /flows/<missing>"),
+  { request: "PUT /flows/filter" },
+  { request: "GET /no/such/path" },
+];

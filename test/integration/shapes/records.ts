@@ -1,0 +1,163 @@
+import { missing } from "./call.ts";
+
+import type { Call } from "./call.ts";
+
+const THEN = "2039-01-01T00:00:00Z";
+
+/** Variables, artifacts, logs and saved searches. */
+export const RECORDS: readonly Call[] = [
+  {
+    request: "POST /variables/",
+    body: { name: "answer", value: { n: [1, 2.5, null] }, tags: ["t"] },
+    saves: { variable: "id" },
+  },
+  { request: "POST /variables/", body: { name: "question", value: "text" } },
+  { request: "POST /variables/", body: { name: "answer", value: 1 } },
+  { request: "POST /variables/", body: { name: "No Name", value: 1 } },
+  { request: "POST /variables/", body: { name: "x" } },
+  { request: "POST /variables/", body: { value: 1 } },
+  { request: "POST /variables/", body: { name: "x", value: "x".repeat(5001) } },
+  { request: "GET /variables/<variable>" },
+  { request: "GET /variables/no-uuid" },
+  { request: "GET /variables/name/answer" },
+  { request: "GET /variables/name/nothing" },
+  { request: "PATCH /variables/<variable>", body: { value: 42 } },
+  { request: "PATCH /variables/<variable>", body: { name: "No Name" } },
+  { request: "PATCH /variables/<variable>", body: { name: "question" } },
+  { request: "PATCH /variables/name/answer", body: { tags: ["u"], value: null } },
+  { request: "PATCH /variables/name/answer", body: { tags: 5 } },
+  { request: "PATCH /variables/name/nothing", body: { value: 1 } },
+  { request: "GET /variables/name/answer" },
+  { request: "POST /variables/filter", body: { sort: "NAME_DESC" } },
+  { request: "POST /variables/filter", body: { variables: { name: { like_: "ans%" } } } },
+  { request: "POST /variables/filter", body: { variables: { tags: { all_: ["u"] } } } },
+  { request: "POST /variables/filter", body: { sort: "SIDEWAYS" } },
+  { request: "POST /variables/filter", body: { limit: 500 } },
+  { request: "POST /variables/count", body: { variables: { name: { any_: ["answer"] } } } },
+  { request: "POST /variables/count", body: { variables: 5 } },
+  { request: "DELETE /variables/<variable>" },
+  { request: "DELETE /variables/name/question" },
+  { request: "DELETE /variables/name/question" },
+
+  {
+    request: "POST /artifacts/",
+    body: {
+      key: "report",
+      type: "markdown",
+      description: "Of the day",
+      data: "# Day",
+      metadata_: { m: "1" },
+      flow_run_id: "<parent>",
+      task_run_id: "<task>",
+    },
+    saves: { artifact: "id" },
+  },
+  {
+    request: "POST /artifacts/",
+    body: { key: "report", type: "markdown", data: { a: [1] } },
+    saves: { newer: "id" },
+  },
+  { request: "POST /artifacts/", body: { data: 5 }, saves: { keyless: "id" } },
+  { request: "POST /artifacts/", body: { key: 5 } },
+  { request: "POST /artifacts/", body: { key: "Not A Key" } },
+  { request: "GET /artifacts/<artifact>" },
+  { request: "GET /artifacts/report/latest" },
+  { request: "GET /artifacts/nothing/latest" },
+  { request: "PATCH /artifacts/<artifact>", body: { description: "Of yesterday", data: [1] } },
+  { request: "PATCH /artifacts/<artifact>", body: { metadata_: 5 } },
+  {
+    request: "POST /artifacts/filter",
+    body: { artifacts: { key: { any_: ["report"] }, flow_run_id: { any_: ["<parent>"] } } },
+  },
+  {
+    request: "POST /artifacts/filter",
+    body: { artifacts: { key: { exists_: true } }, sort: "CREATED_DESC" },
+  },
+  {
+    request: "POST /artifacts/filter",
+    body: { flow_runs: { id: { any_: ["<parent>"] } }, task_runs: { name: { any_: ["load-0"] } } },
+  },
+  { request: "POST /artifacts/filter", body: { sort: "SIDEWAYS" } },
+  { request: "POST /artifacts/count", body: { artifacts: { type: { any_: ["markdown"] } } } },
+  { request: "POST /artifacts/count", body: { artifacts: 5 } },
+  {
+    request: "POST /artifacts/latest/filter",
+    body: { artifacts: { key: { like_: "rep%" } } },
+    saves: { collection: "0.id" },
+  },
+  { request: "POST /artifacts/latest/filter", body: { limit: 500 } },
+  { request: "POST /artifacts/latest/count", body: {} },
+  { request: "POST /artifacts/latest/count", body: { artifacts: 5 } },
+  { request: "DELETE /artifacts/<newer>" },
+  { request: "GET /artifacts/report/latest" },
+  { request: "POST /artifacts/latest/filter", body: { artifacts: { key: { any_: ["report"] } } } },
+
+  {
+    request: "POST /logs/",
+    body: [
+      {
+        name: "prefect.flow_runs",
+        level: 20,
+        message: 'One, with "quotes"',
+        timestamp: THEN,
+        flow_run_id: "<parent>",
+      },
+      {
+        name: "prefect.task_runs",
+        level: 40,
+        message: "Two",
+        timestamp: "2039-01-01T00:00:01.5Z",
+        flow_run_id: "<parent>",
+        task_run_id: "<task>",
+      },
+    ],
+  },
+  { request: "POST /logs/", body: [{ name: "x", level: 20, message: "Untimed" }] },
+  { request: "POST /logs/", body: {} },
+  { request: "POST /logs/", body: [{ level: "high" }] },
+  {
+    request: "POST /logs/filter",
+    body: { logs: { flow_run_id: { any_: ["<parent>"] } }, sort: "TIMESTAMP_DESC" },
+  },
+  {
+    request: "POST /logs/filter",
+    body: { logs: { flow_run_id: { any_: ["<parent>"] }, level: { ge_: 30 } } },
+  },
+  {
+    request: "POST /logs/filter",
+    body: { logs: { task_run_id: { any_: ["<task>"] }, timestamp: { after_: THEN } } },
+  },
+  {
+    request: "POST /logs/filter",
+    body: { logs: { text: { query: "two -one" } } },
+    differs: { answer: "The real one fails with status 500 where Python's SQLite is older than 3.44." },
+  },
+  { request: "POST /logs/filter", body: { sort: "SIDEWAYS" } },
+  { request: "POST /logs/filter", body: { limit: 500 } },
+  { request: "GET /flow_runs/<parent>/logs/download" },
+
+  {
+    request: "PUT /saved_searches/",
+    body: {
+      name: "mine",
+      filters: [{ object: "flow_run", property: "name", type: "string", operation: "equals", value: "x" }],
+    },
+    saves: { search: "id" },
+  },
+  { request: "PUT /saved_searches/", body: { name: "mine", filters: [] } },
+  { request: "PUT /saved_searches/", body: {} },
+  { request: "GET /saved_searches/<search>" },
+  { request: "POST /saved_searches/filter", body: {} },
+  { request: "POST /saved_searches/filter", body: { limit: 500 } },
+  { request: "DELETE /saved_searches/<search>" },
+  ...missing(
+    "GET /variables/<missing>",
+    "PATCH /variables/<missing>",
+    "DELETE /variables/<missing>",
+    "GET /artifacts/<missing>",
+    "PATCH /artifacts/<missing>",
+    "DELETE /artifacts/<missing>",
+    "GET /saved_searches/<missing>",
+    "DELETE /saved_searches/<missing>",
+  ),
+];

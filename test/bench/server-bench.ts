@@ -201,7 +201,10 @@ class Target {
           const state = isScheduled
             ? { type: "SCHEDULED", state_details: { scheduled_time: "2199-01-01T00:00:00Z" } }
             : { type: "COMPLETED" };
-          await this.#make(`/deployments/${this.#deploymentId}/create_flow_run`, { state });
+          await this.#make(`/deployments/${this.#deploymentId}/create_flow_run`, {
+            state,
+            parameters: { n: done },
+          });
           if (done % 10_000 === 0) console.error(`  ${done} of ${count} runs`);
         }
       }),

@@ -1,5 +1,7 @@
 import { isJsonObject } from "../../json/value.ts";
 import { stringifyJson } from "../../json/stringify.ts";
+import { joined } from "../filters/conditions.ts";
+import { addSeconds, timestampOf } from "../store/timestamp.ts";
 import { messageOf, sendText } from "../http/web-sockets.ts";
 import { EventInbox } from "./receive.ts";
 import { parseEventFilter } from "./filter.ts";
@@ -15,6 +17,8 @@ import type { EventFilter } from "./filter.ts";
 import type { ServerEvent } from "./event.ts";
 
 const MAX_BACKFILL = 500;
+/** Prefect's `PREFECT_SERVER_EVENTS_MAXIMUM_WEBSOCKET_BACKFILL`. */
+const BACKFILL_SECONDS = 15 * 60;
 const PROTOCOL_ERROR = 1002;
 
 /** `/events/in`: one event a message, no acknowledgements (protocol §2.5). */
@@ -26,7 +30,10 @@ export function serveEventsIn(socket: WebSocket, context: ServerContext): void {
   });
 }
 
-/** `/events/out`: after the filter, the events since its beginning and then the new ones (protocol §7.1). */
+/**
+ * `/events/out`: after the filter, the events since its beginning, at most those of the last quarter of an hour, and then the new
+ * ones; `backfill: false` wants only these (protocol §7.1; prefect/server/api/events.py).
+ */
 export function serveEventsOut(socket: WebSocket, context: ServerContext): void {
   socket.once("message", (data) => {
     const message = messageOf(data);
@@ -48,7 +55,9 @@ export function serveEventsOut(socket: WebSocket, context: ServerContext): void 
     });
     socket.once("close", unsubscribe);
     if (message["backfill"] === false) return;
-    for (const event of recentEvents(context.database, condition, MAX_BACKFILL)) send(socket, event);
+    const earliest = addSeconds(timestampOf(context.clock.now()), -BACKFILL_SECONDS);
+    const recent = joined([condition, { sql: "occurred >= ?", values: [earliest] }]);
+    for (const event of recentEvents(context.database, recent, MAX_BACKFILL)) send(socket, event);
   });
 }
 

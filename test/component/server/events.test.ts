@@ -12,6 +12,8 @@ interface Connection {
   send(message: unknown): void;
   /** The next message, which may have come already. */
   next(): Promise<{ type: string; event: { id: string; event: string; resource: Record<string, string> } }>;
+  /** How many messages wait. */
+  count(): number;
   readonly closed: Promise<unknown>;
 }
 
@@ -32,6 +34,7 @@ async function connect(api: Api, path: string, token: string | null = null): Pro
       while (messages.length === 0) await new Promise<void>((resolve) => (notify = resolve));
       return JSON.parse(messages.shift() ?? "");
     },
+    count: () => messages.length,
     closed,
   };
   connection.send({ type: "auth", token });
@@ -85,6 +88,29 @@ describe("/events/out", () => {
     expect((await out.next()).event.event).toBe("prefect.flow-run.Pending");
   });
 
+  test("sends what was before of the last quarter of an hour only, and nothing to those who do not want it", async () => {
+    const api = await startApi();
+    const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+    await api.call("POST", "/events", [
+      eventOf("my.old", { occurred: minutesAgo(20) }),
+      eventOf("my.recent", { occurred: minutesAgo(10) }),
+    ]);
+    const filter = { event: { prefix: ["my."] } };
+    const [all, none] = [await connect(api, "/events/out"), await connect(api, "/events/out")];
+    await Promise.all([all.next(), none.next()]);
+    all.send({ type: "filter", filter });
+    none.send({ type: "filter", filter, backfill: false });
+    expect((await all.next()).event.event).toBe("my.recent");
+    // Both subscriptions stand once they have sent what comes now.
+    await expect
+      .poll(async () => {
+        await api.call("POST", "/events", [eventOf("my.next")]);
+        return none.count();
+      })
+      .toBeGreaterThan(0);
+    expect((await none.next()).event.event).toBe("my.next");
+  });
+
   test("wants the password where there is one", async () => {
     const api = await startApi({ authString: "me:secret" });
     const refused = await connect(api, "/events/out", "me:wrong");
@@ -95,6 +121,28 @@ describe("/events/out", () => {
 });
 
 describe("events of clients", () => {
+  test("are found by their resource and in both orders, however many others there are", async () => {
+    const api = await startApi();
+    const start = Date.now() - 60_000;
+    const events = Array.from({ length: 1300 }, (_, index) =>
+      eventOf("my.event", {
+        occurred: new Date(start + index).toISOString(),
+        resource: { "prefect.resource.id": index % 500 === 7 ? "my.one" : "my.other" },
+        payload: { index },
+      }),
+    );
+    await api.call("POST", "/events", events);
+    const find = async (filter: Record<string, unknown>): Promise<number[]> => {
+      const answer = await api.post("/events/filter", { filter });
+      return answer.events.map((event: { payload: { index: number } }) => event.payload.index);
+    };
+    const mine = { resource: { id: ["my.one"] } };
+    expect(await find(mine)).toEqual([1007, 507, 7]);
+    expect(await find({ ...mine, order: "ASC" })).toEqual([7, 507, 1007]);
+    expect(await find({ any_resource: { id: ["my.one"] } })).toEqual([1007, 507, 7]);
+    expect(await find({ any_resource: { id: ["my.one"] }, order: "ASC" })).toEqual([7, 507, 1007]);
+  });
+
   test("are stored once and found by filters", async () => {
     const api = await startApi();
     const sent = eventOf("my.event", { resource: { "prefect.resource.id": "my.thing", color: "blue" } });

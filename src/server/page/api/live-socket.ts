@@ -5,7 +5,8 @@ import type { JsonObject } from "./types.ts";
 export interface LiveSocketOptions<T> {
   /** `/events/out` or `/logs/out`. */
   readonly path: string;
-  readonly filter: JsonObject;
+  /** Asked for at each connection. */
+  readonly filter: () => JsonObject;
   /** The name of a message's content: `event` or `log`. */
   readonly field: string;
   /** What came, a few at a time, so that a storm draws the page once and not a thousand times. */
@@ -44,7 +45,7 @@ export function openLiveSocket<T>(options: LiveSocketOptions<T>): () => void {
       const message = JSON.parse(String(data)) as { readonly type: string } & Record<string, T>;
       if (message.type === "auth_success") {
         retryMs = FIRST_RETRY_MS;
-        current.send(JSON.stringify({ type: "filter", filter: options.filter }));
+        current.send(JSON.stringify({ type: "filter", filter: options.filter() }));
         options.onOpen();
         return;
       }

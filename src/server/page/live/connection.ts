@@ -8,6 +8,8 @@ import type { JsonObject, LiveEvent } from "../api/types.ts";
 /** `connecting`: not yet, or no longer for a moment; `live`: events come as they happen. */
 export type Liveness = "connecting" | "live";
 
+const OVERLAP_MS = 10_000;
+
 /** Whether the view's events come live. */
 export const liveness = new Store<Liveness>("connecting");
 
@@ -26,7 +28,11 @@ export function useEvents(filter: JsonObject, onEvents: (events: readonly LiveEv
     liveness.set("connecting");
     const close = openLiveSocket<LiveEvent>({
       path: "/events/out",
-      filter: JSON.parse(key) as JsonObject,
+      // What happens while the subscription is being made comes with it.
+      filter: () => ({
+        ...(JSON.parse(key) as JsonObject),
+        occurred: { since: new Date(Date.now() - OVERLAP_MS).toISOString() },
+      }),
       field: "event",
       onItems: (events) => handler.current(events),
       onOpen() {

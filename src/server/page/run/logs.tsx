@@ -17,6 +17,7 @@ const FIRST_PAGES = 5;
 const MOST = 20_000;
 const CHUNK = 100;
 const AT_END_PX = 24;
+const OVERLAP_MS = 1000;
 
 export interface LogsProps {
   readonly runId: string;
@@ -170,12 +171,16 @@ function useLogs(runId: string): LiveLogs {
   const [hasEarlier, setHasEarlier] = useState(false);
   const [problem, setProblem] = useState<string>();
 
-  function take(more: readonly LogLine[]): void {
-    if (feed.current.add(more)) setLines(feed.current.lines);
+  /** Returns whether some of the lines were new. */
+  function take(more: readonly LogLine[]): boolean {
+    const hasNew = feed.current.add(more);
+    if (hasNew) setLines(feed.current.lines);
+    return hasNew;
   }
 
   useEffect(() => {
     let isCurrent = true;
+    let again: number | undefined;
     feed.current = new LogFeed(MOST);
     setLines([]);
     async function readLatest(): Promise<void> {
@@ -183,26 +188,31 @@ function useLogs(runId: string): LiveLogs {
         for (let page = 0; page < FIRST_PAGES; page += 1) {
           const read = await readLogs(runId, "TIMESTAMP_DESC", page * PAGE);
           if (!isCurrent) return;
-          take(read);
-          setHasEarlier(read.length === PAGE);
-          if (read.length < PAGE) break;
+          const hasNew = take(read);
+          if (page === 0) setProblem(undefined);
+          if (read.length < PAGE) setHasEarlier(false);
+          if (read.length < PAGE || !hasNew) return;
         }
-        setProblem(undefined);
+        setHasEarlier(true);
       } catch (thrown) {
         if (isCurrent) setProblem(reasonText(thrown));
       }
     }
     const close = openLiveSocket<LogLine>({
       path: "/logs/out",
-      filter: { flow_run_id: { any_: [runId] } },
+      filter: () => ({ flow_run_id: { any_: [runId] } }),
       field: "log",
       onItems: take,
-      // What was written before the subscription stood, or while it was lost.
-      onOpen: () => void readLatest(),
+      // What was written before, or while the subscription was lost; once more for what came while it was being made.
+      onOpen() {
+        void readLatest();
+        again = window.setTimeout(() => void readLatest(), OVERLAP_MS);
+      },
       onLost: () => undefined,
     });
     return () => {
       isCurrent = false;
+      window.clearTimeout(again);
       close();
     };
   }, [runId]);

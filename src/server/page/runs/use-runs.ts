@@ -48,15 +48,24 @@ export function useRuns(filter: RunFilter): Runs {
   const connections = useStore(connectionCount);
 
   useEffect(() => {
+    let frame = 0;
     const current = new RunSource(filter, {
-      onChange: () => redraw((count) => count + 1),
+      onChange() {
+        frame ||= requestAnimationFrame(() => {
+          frame = 0;
+          redraw((count) => count + 1);
+        });
+      },
       onPage: (hasMore) => setState({ isLoaded: true, hasMore }),
       onError: setError,
     });
     source.current = current;
     setState({ isLoaded: false, hasMore: false });
     current.start();
-    return () => current.close();
+    return () => {
+      cancelAnimationFrame(frame);
+      current.close();
+    };
   }, [key]);
 
   useEffect(() => {

@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import { AsyncDisposables } from "../support/disposables.ts";
 import { EmbeddedServer } from "../support/embedded-server.ts";
 import { PrefectApi, uniqueName } from "../support/prefect-api.ts";
 import { startWorker } from "../support/worker-process.ts";
+import type { AddressInfo } from "node:net";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import type { Tab } from "../support/browser.ts";
 import type { Deployment } from "../support/prefect-api.ts";
@@ -122,7 +124,7 @@ describe("the page", () => {
     expect(await page.evaluate("window.isStillThisPage")).toBe(true);
   });
 
-  it("shows the list of runs live in every tab, and cancels a run", async () => {
+  it("shows the list of runs live in every tab, and cancels, retries and deletes a run", async () => {
     const deployment = await deployGated("cancelled");
     const [list, other] = [await open("/runs"), await open("/runs?state=cancelled")];
     await list.getByText("Live", { exact: true }).waitFor();
@@ -138,7 +140,14 @@ describe("the page", () => {
     await heading(list).getByText("Cancelled").waitFor();
     await other.getByRole("link", { name: run.name }).waitFor();
     await api.waitFor(run, ["CANCELLED"]);
-    expect(await list.getByRole("button", { name: "Retry" }).count()).toBe(1);
+
+    await openGate("cancelled", "run");
+    await list.getByRole("button", { name: "Retry" }).click();
+    await heading(list).getByText("Completed").waitFor();
+    await list.getByRole("button", { name: "Delete the run" }).click();
+    await list.getByRole("dialog").getByRole("button", { name: "Delete the run" }).click();
+    await list.waitForURL("**/runs");
+    await expect(api.call("GET", `/flow_runs/${run.id}`)).rejects.toThrow("404");
   });
 
   it("shows pools, queues and workers, and pauses and resumes them", async () => {
@@ -349,13 +358,42 @@ describe("the page", () => {
     await page.getByRole("alert").getByText("The server is away").waitFor();
     await server.resume();
     await page.getByText("Live", { exact: true }).waitFor();
-    await page.getByRole("alert").waitFor({ state: "detached" });
+    await page.getByText("The server is away").waitFor({ state: "detached" });
     const run = await api.run(deployment);
     await page.getByRole("link", { name: run.name }).waitFor();
     // The browser itself says in the console that it could not connect.
     const [tab] = tabs;
     expect(tab?.problems.filter((problem) => !/ERR_CONNECTION_REFUSED|WebSocket/.test(problem))).toEqual([]);
     tab?.problems.splice(0);
+  });
+
+  it("does not let a page of another site start anything or listen", async () => {
+    const deployment = await api.createDeployment({ pool, flow: "safe", name: "safe", entrypoint: "none" });
+    const stranger = createServer((_, response) =>
+      response.setHeader("content-type", "text/html").end("<!doctype html><link rel=icon href=data:,>"),
+    );
+    await new Promise<void>((resolve) => stranger.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void stranger.close());
+    const page = await (await browser.context()).newPage();
+    // Another name is another site, also when it is the same machine.
+    await page.goto(`http://localhost:${(stranger.address() as AddressInfo).port}/`);
+    const outcome = await page.evaluate(
+      `Promise.all([
+        fetch("${server.url}/deployments/${deployment.id}/create_flow_run", { method: "POST", mode: "no-cors", body: "{}" })
+          .then(({ type }) => type),
+        new Promise((resolve) => {
+          const socket = new WebSocket("${server.url.replace("http", "ws")}/events/out", ["prefect"]);
+          socket.onopen = () => resolve("open");
+          socket.onerror = () => resolve("refused");
+        }),
+      ])`,
+    );
+    await page.context().close();
+    expect(outcome).toEqual(["opaque", "refused"]);
+    const runs = await api.call<number>("POST", "/flow_runs/count", {
+      deployments: { id: { any_: [deployment.id] } },
+    });
+    expect(runs).toBe(0);
   });
 
   it("asks for the login of a server that has one", async () => {

@@ -10,8 +10,8 @@ import type { Io } from "../io.ts";
 import type { StatusFlags } from "../server-status.ts";
 
 const HELP = `
-Serves the Prefect API from this one process, with its data in one SQLite file: for development, edge boxes, tests and single
-machines. Prefect's engine, its Python client, the \`prefect\` command and any worker can use it:
+Serves the Prefect API, and a web page at its root, from this one process, with its data in one SQLite file: for development, edge
+boxes, tests and single machines. Prefect's engine, its Python client, the \`prefect\` command and any worker can use it:
 
   $ lighterman server start
   $ export PREFECT_API_URL=http://127.0.0.1:4200/api

@@ -14,6 +14,7 @@ import {
   integrityConflict,
   invalidRequest,
 } from "./errors.ts";
+import { isForeignRequest } from "./origin.ts";
 import { addPage } from "./page.ts";
 import { serializeReply } from "./reply.ts";
 import { PathIndex } from "./paths.ts";
@@ -28,6 +29,7 @@ import type { Reply } from "./reply.ts";
 export type Routes = (app: FastifyInstance, context: ServerContext) => void;
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
+const FOREIGN = "A web page of another site may not call this server.";
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/api/health", "/api/ready"]);
 
 /**
@@ -52,12 +54,14 @@ export function createApp(context: ServerContext, routes: readonly Routes[]): Fa
   });
   app.setReplySerializer((payload) => serializeReply(payload as Reply));
   app.addHook("onRequest", async (request, reply) => {
+    if (isForeignRequest(request.method, request.headers)) {
+      return await reply.status(403).send({ exception_message: FOREIGN });
+    }
     const { authString } = context.settings;
     const [path = ""] = request.url.split("?", 1);
     if (!path.startsWith("/api/") || OPEN_PATHS.has(path)) return;
     if (authString !== undefined && !isAuthorized(request.headers.authorization, authString)) {
-      await reply.status(401).send({ exception_message: "Unauthorized" });
-      return;
+      return await reply.status(401).send({ exception_message: "Unauthorized" });
     }
     const version = request.headers["x-prefect-api-version"];
     if (typeof version === "string" && version !== API_VERSION) refuseOldClient(version);

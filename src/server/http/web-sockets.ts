@@ -3,6 +3,7 @@ import { WebSocketServer } from "ws";
 import { parseJson } from "../../json/parse.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { isSame } from "./auth.ts";
+import { isForeignSocket } from "./origin.ts";
 
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
@@ -50,6 +51,11 @@ export function attachWebSockets(
     const hasHandshake = protocolsOf(request).includes("prefect");
     // So Prefect's server refuses unknown paths, too.
     if (handler === undefined || (!hasHandshake && context.settings.authString !== undefined)) {
+      stream.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      return;
+    }
+    // With a password no page can know it.
+    if (context.settings.authString === undefined && isForeignSocket(request.headers)) {
       stream.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
     }

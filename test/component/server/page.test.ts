@@ -1,9 +1,13 @@
+import { once } from "node:events";
 import { readFile, readdir } from "node:fs/promises";
+import { request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 
 import { startApi } from "./api.ts";
+
+import type { IncomingMessage } from "node:http";
 
 const built = fileURLToPath(new URL("../../../dist/page/", import.meta.url));
 const MOST_BYTES = 60_000;
@@ -92,6 +96,23 @@ describe("addresses outside the API", () => {
       const answer = await fetch(server.url + path, { method, headers: { accept: "*/*" } });
       expect([path, answer.status, await answer.json()]).toEqual([path, 404, { detail: "Not Found" }]);
     }
+  });
+
+  it("of the API are refused to the pages of other sites, but for reading", async () => {
+    const { server } = await startApi();
+    const ask = async (method: string, site: string): Promise<number> => {
+      // fetch() would not let the header be set.
+      const answer = request(`${server.apiUrl}/flow_runs/count`, {
+        method,
+        headers: { "sec-fetch-site": site },
+      }).end();
+      const [{ statusCode }] = (await once(answer, "response")) as [IncomingMessage];
+      return statusCode ?? 0;
+    };
+    expect(await ask("POST", "cross-site")).toBe(403);
+    expect(await ask("POST", "same-origin")).toBe(200);
+    expect(await ask("POST", "none")).toBe(200);
+    expect(await ask("GET", "cross-site")).not.toBe(403);
   });
 
   it("need no login: the page asks for it by itself", async () => {

@@ -18,6 +18,9 @@ export class ApiError extends Error {
 export const isReachable = new Store(true);
 
 const GIVE_UP_MS = 20_000;
+const NO_ANSWER = "The server does not answer.";
+/** What a server that ends, or a proxy before one that is away, answers. */
+const AWAY: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** Calls the API below `/api`. Rejects with an {@link ApiError}; a login that is missing is asked for by the page itself. */
 export async function call<T>(
@@ -45,9 +48,10 @@ export async function call<T>(
   } catch (thrown) {
     if (signal?.aborted === true) throw thrown;
     isReachable.set(false);
-    throw new ApiError(0, "The server does not answer.");
+    throw new ApiError(0, NO_ANSWER);
   }
-  isReachable.set(true);
+  isReachable.set(!AWAY.has(response.status));
+  if (!isReachable.value) throw new ApiError(0, NO_ANSWER);
   if (response.status === 401 && credentials.value === auth) needsLogin.set(true);
   if (!response.ok)
     throw new ApiError(

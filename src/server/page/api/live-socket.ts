@@ -38,7 +38,9 @@ export function openLiveSocket<T>(options: LiveSocketOptions<T>): () => void {
     const current = new WebSocket(`${scheme}//${location.host}/api${options.path}`, ["prefect"]);
     socket = current;
     current.addEventListener("open", () => {
-      current.send(JSON.stringify({ type: "auth", token: credentials.value ?? null }));
+      // Browsers complain of a socket that is closed before it is open.
+      if (socket !== current) current.close();
+      else current.send(JSON.stringify({ type: "auth", token: credentials.value ?? null }));
     });
     current.addEventListener("message", ({ data }) => {
       if (socket !== current) return;
@@ -95,6 +97,6 @@ export function openLiveSocket<T>(options: LiveSocketOptions<T>): () => void {
     window.clearTimeout(batchTimer);
     const last = socket;
     socket = undefined;
-    last?.close();
+    if (last?.readyState !== WebSocket.CONNECTING) last?.close();
   };
 }

@@ -16,7 +16,7 @@ export function ParameterForm({
 }): JSX.Element {
   return (
     <>
-      {fields.map((field) => {
+      {fields.map((field, index) => {
         const id = `parameter-${field.name}`;
         const problem = problems[field.name];
         return (
@@ -31,6 +31,7 @@ export function ParameterForm({
               field={field}
               value={values[field.name] ?? ""}
               hasProblem={problem !== undefined}
+              isFirst={index === 0}
               onChange={(value) => onChange({ ...values, [field.name]: value })}
             />
             {field.description !== undefined && <p class="hint">{field.description}</p>}
@@ -51,14 +52,17 @@ interface InputProps {
   readonly field: ParameterField;
   readonly value: string;
   readonly hasProblem: boolean;
+  /** The dialog's first focus. */
+  readonly isFirst: boolean;
   readonly onChange: (value: string) => void;
 }
 
-function FieldInput({ id, field, value, hasProblem, onChange }: InputProps): JSX.Element {
+function FieldInput({ id, field, value, hasProblem, isFirst, onChange }: InputProps): JSX.Element {
   const shared = {
     id,
     name: field.name,
     value,
+    autofocus: isFirst,
     "aria-invalid": hasProblem,
     "aria-required": field.isRequired,
     ...(hasProblem ? { "aria-describedby": `${id}-problem` } : {}),

@@ -1,4 +1,4 @@
-import { call } from "../api/client.ts";
+import { call, isReachable } from "../api/client.ts";
 import { Store } from "../live/store.ts";
 import { instantOf } from "../time/duration.ts";
 import { pullStepOf, stateEntryOf } from "./phases.ts";
@@ -73,7 +73,8 @@ export class Histories {
   }
 
   #readOn(): void {
-    if (this.#isClosed) return;
+    // While the server is away, nothing; the next connection marks everything stale.
+    if (this.#isClosed || !isReachable.value) return;
     for (const run of this.#wanted) {
       if (this.#reading.size >= PARALLEL) return;
       const history = this.#known.get(run.id);

@@ -24,9 +24,10 @@ export class Automations implements AutomationChanges {
     runner.wake();
   }
 
+  /** Resolves when nothing is in hand; what is left is done after the next start. */
   async stop(): Promise<void> {
-    await this.#evaluator?.stop();
     await this.#runner?.stop();
+    await this.#evaluator?.stop();
   }
 
   changed(tx: Transaction): void {

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { stringifyJson } from "../../json/stringify.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { objectOf, parseUuid, requiredPlainName, textOf, textsOf, uuidOf } from "../http/body.ts";
-import { ApiError, integrityConflict, invalidRequest } from "../http/errors.ts";
+import { ApiError, invalidRequest } from "../http/errors.ts";
 import { checkChangedVariables, checkDeploymentVariables } from "../pools/job-variables.ts";
 import { ensureQueue, getPool } from "../pools/queues.ts";
 import { objectColumn } from "../store/json-column.ts";
@@ -51,7 +51,12 @@ export function upsertDeployment(
     checkDeploymentVariables(context, tx, tools, getPool(tx, poolName), variables);
   }
   const flow = tx.get<{ labels: string }>("SELECT labels FROM flow WHERE id = ?", flowId);
-  if (flow === undefined) throw integrityConflict();
+  if (flow === undefined) {
+    throw new ApiError(
+      409,
+      `The flow ${flowId} does not exist: create it first, then its deployments. Data integrity conflict.`,
+    );
+  }
   requireBlock(tx, body, "infrastructure_document_id", "infrastructure");
   requireBlock(tx, body, "storage_document_id", "storage");
   const known = tx.get<{ id: string }>(

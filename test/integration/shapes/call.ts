@@ -15,6 +15,8 @@ export interface Call {
   readonly until?: Readonly<Record<string, unknown>>;
   /** Places of the body that differ (`*` is any key), and why; `answer` is the whole answer. */
   readonly differs?: Readonly<Record<string, string>>;
+  /** The body is a list in the order of random ids. */
+  readonly isUnordered?: true;
   /** Why our body has only some of the keys; those that it has are compared. */
   readonly isPartial?: string;
 }

@@ -1,3 +1,5 @@
+import { at } from "./call.ts";
+
 import type { Answer, Call } from "./call.ts";
 
 /** Every difference between two answers to one call, as a line each, without those that the call names. */
@@ -23,12 +25,15 @@ function compareAnswers(call: Call, real: Answer, ours: Answer): readonly Differ
   return [
     ...compare(real.status, ours.status, ["answer", "status code"], isPartial),
     ...compare(real.type, ours.type, ["answer", "content type"], isPartial),
-    ...compare(comparable(real.body), comparable(ours.body), ["answer", "body"], isPartial),
+    ...compare(comparable(call, real.body), comparable(call, ours.body), ["answer", "body"], isPartial),
   ];
 }
 
 /** Of an invalid request the first fault is compared, by its place: its words are each server's own. */
-function comparable(body: unknown): unknown {
+function comparable(call: Call, body: unknown): unknown {
+  if (call.isUnordered && Array.isArray(body)) {
+    return body.toSorted((a, b) => String(at(a, "name")).localeCompare(String(at(b, "name"))));
+  }
   if (!isObject(body) || !Array.isArray(body["exception_detail"])) return body;
   const [first] = body["exception_detail"] as readonly { readonly loc?: unknown }[];
   return { ...body, exception_detail: first?.loc };

@@ -49,7 +49,11 @@ export const DEPLOYMENTS: readonly Call[] = [
     request: "POST /deployments/",
     body: { name: "plain", flow_id: "<flow>", description: "Again", work_pool_name: "pool" },
   },
-  { request: "POST /deployments/", body: { name: "x", flow_id: "<missing>" } },
+  {
+    request: "POST /deployments/",
+    body: { name: "x", flow_id: "<missing>" },
+    differs: { detail: "Ours names the flow and says what to do." },
+  },
   { request: "POST /deployments/", body: { name: "x", flow_id: "<flow>", work_pool_name: "nothing" } },
   {
     request: "POST /deployments/",

@@ -40,10 +40,15 @@ describe("work-queue", () => {
       stderr: expect.stringContaining("Did you mean 'default'?"),
     });
     expect(await run("work-queue ls --pool three")).toMatchObject({ code: 1 });
-    expect(await run("work-queue create q")).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining("--pool"),
-    });
+  });
+
+  it("create without a pool makes a queue of the pool for agents, as Prefect does", async ({ expect }) => {
+    const { run } = await open();
+    expect(await run("work-queue create q")).toMatchObject({ code: 0 });
+    const pools = JSON.parse((await run("work-queue ls --json")).stdout).map(
+      (queue: { readonly work_pool_name: string }) => queue.work_pool_name,
+    );
+    expect([...new Set(pools)]).toEqual(["default-agent-pool"]);
   });
 
   it("ls shows pools, priorities and limits, of one pool or of all, and by the beginning of the name", async ({

@@ -123,7 +123,7 @@ describe("the table of endpoints in src/server/README.md", () => {
       const seen = statuses.get(route) ?? new Set();
       statuses.set(route, seen.add(status < 300 ? "success" : "error"));
     }
-    const comparable = servedRoutes.filter((route) => !NOT_COMPARED_YET.test(route));
+    const comparable = servedRoutes.filter((route) => !NOT_COMPARED.test(route));
     const wanted = comparable.flatMap((route) => {
       const canFail = !route.startsWith("GET") || route.includes("{");
       const seen = statuses.get(route) ?? new Set();
@@ -143,10 +143,11 @@ const ALWAYS_FAILS: ReadonlySet<string> = new Set(["GET /csrf-token"]);
 const NEVER_FAILS: ReadonlySet<string> = new Set([
   "DELETE /admin/storage",
   "POST /block_types/install_system_block_types",
+  "GET /automations/related-to/{resource_id}",
+  "DELETE /automations/owned-by/{resource_id}",
 ]);
-/** The scenario has no calls for these yet; their own component tests cover them. */
-const NOT_COMPARED_YET =
-  /^\S+ \/(?:automations|concurrency_limits)\/|^POST \/deployments\/(?:get_scheduled_flow_runs|\{\w+\}\/schedule)$/u;
+/** With the installed SQLAlchemy a real 3.8.8 answers 503: its bulk delete of runs fails. A component test covers ours. */
+const NOT_COMPARED = /^POST \/deployments\/\{\w+\}\/schedule$/u;
 
 /** The routes that the embedded server registers with Fastify. */
 async function registeredRoutes(): Promise<readonly string[]> {

@@ -180,4 +180,6 @@ export const DEPLOYMENTS: readonly Call[] = [
   ),
   { request: "POST /deployments/<missing>/schedules", body: [] },
   { request: "POST /deployments/<missing>/create_flow_run/bulk", body: [] },
+  { request: "POST /deployments/get_scheduled_flow_runs", body: { deployment_ids: ["<missing>"] } },
+  { request: "POST /deployments/get_scheduled_flow_runs", body: {} },
 ];

@@ -127,7 +127,7 @@ const GONE: Meaning = {
 
 /** Says what an end means (protocol §7.6), for the state's message and the log. */
 export function explainExit(result: LaunchResult): ExitExplanation {
-  if (result.kind === "gone") return { code: null, ...GONE };
+  if (result.kind === "gone" || result.kind === "withdrawn") return { code: null, ...GONE };
   const code = result.kind === "exited" ? result.code : -constants.signals[result.signal];
   if (result.oomKilled === true) return { code, ...OUT_OF_MEMORY };
   if (result.kind === "signaled" && result.forced) return { code, ...FORCED };

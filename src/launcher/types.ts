@@ -35,7 +35,9 @@ export type LaunchResult =
       readonly receipt?: OutcomeReceipt;
     }
   /** It ended while nobody watched (adopted after a restart): no code is known. */
-  | { readonly kind: "gone" };
+  | { readonly kind: "gone" }
+  /** It has not begun: a later worker has traced it before, and did not find it. */
+  | { readonly kind: "withdrawn" };
 
 /** The engine's own word over the control channel that the attempt is concluded (protocol §7.3). */
 export interface OutcomeReceipt {
@@ -79,15 +81,19 @@ export interface Infrastructure {
 }
 
 export interface Launcher {
-  /** Rejects with LAUNCH_FAILED when nothing was started. */
+  /** Rejects with LAUNCH_FAILED when nothing was started, and with AttemptWithdrawn when nothing may be any more. */
   launch(spec: LaunchSpec): Promise<Infrastructure>;
   /** Takes over an attempt of an earlier worker; null when it is not alive any more. */
   adopt(
     handle: Readonly<Record<string, string | number>>,
     spec: Pick<LaunchSpec, "outputFile" | "onLine">,
   ): Promise<Infrastructure | null>;
-  /** Handle of a live attempt, also of one whose worker died before it could note it; null when there is none. */
-  find(attempt: string): Infrastructure["handle"] | null;
+  /**
+   * Whether an attempt has begun whose worker died before it could note it: its handle when it has, also when it is over; null
+   * when it has not, and never will: should its process be on its way still, it ends without running the command. Rejects
+   * when neither can be made certain.
+   */
+  trace(spec: Pick<LaunchSpec, "outputFile"> & { attempt: string }): Promise<Infrastructure["handle"] | null>;
   /** Kills what the attempt's pull steps have left behind, those of a worker that died. */
   endSteps(attempt: string): void;
   /** How an attempt ended that is not alive any more: by the status that it left (`keepStatus`), else "gone". */

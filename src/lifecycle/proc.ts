@@ -17,7 +17,11 @@ export interface ProcessStat extends ProcessIdentity {
 /** Undefined when there is no such process (any more), or no /proc. */
 export function readStat(pid: number): ProcessStat | undefined {
   const text = readProcFile(`/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseStat(pid, text);
+}
+
+/** Reads the line of /proc/PID/stat. */
+export function parseStat(pid: number, text: string): ProcessStat {
   // The program's name, in parentheses, may hold anything, also blanks and parentheses.
   const [state = "", ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [parentPid = 0, group = 0, session = 0] = fields.slice(0, 3).map(Number);

@@ -75,10 +75,10 @@ async function settleByPhase(orphan: Orphan): Promise<RunEnd> {
   const run = { flowRun: { id: entry.flowRunId }, record: orphan.record };
   switch (entry.phase) {
     case "claimed": {
+      const { outputFile, attempt } = entry;
       // Killed between the start of the process and the note of it.
-      const handle = room.launcher.find(entry.attempt);
+      const handle = outputFile === undefined ? null : await room.launcher.trace({ outputFile, attempt });
       if (handle !== null) return await settleLaunched(orphan, handle);
-      if (hasLeftStatus(orphan)) return await settleLaunched(orphan, {});
       room.launcher.endSteps(entry.attempt);
       return await settleUnlaunched(orphan);
     }
@@ -90,10 +90,6 @@ async function settleByPhase(orphan: Orphan): Promise<RunEnd> {
       return await conclude(run, () => report ?? null, room, progress, judged);
     }
   }
-}
-
-function hasLeftStatus({ entry: { outputFile }, room }: Orphan): boolean {
-  return outputFile !== undefined && room.launcher.endOf({ outputFile }).kind !== "gone";
 }
 
 async function settleUnlaunched({ entry, record, room, progress }: Orphan): Promise<RunEnd> {

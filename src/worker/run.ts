@@ -1,4 +1,5 @@
 import { coerceError } from "../errors.ts";
+import { AttemptWithdrawn } from "../launcher/withdrawn.ts";
 import { claimRun } from "./claim.ts";
 import { runCommand } from "./command-run.ts";
 import { launchEngine } from "./engine-run.ts";
@@ -7,6 +8,7 @@ import { announceSubmission, prepareRun } from "./prepare.ts";
 import { settleAttempt, settleFailure } from "./settle.ts";
 
 import type { FlowRun } from "../api/types.ts";
+import type { Attempt } from "./attempt.ts";
 import type { Claim } from "./claim.ts";
 import type { RunControl } from "./control.ts";
 import type { PreparedRun } from "./prepare.ts";
@@ -59,7 +61,8 @@ async function carryOut(
   const announced = announceSubmission(claim, room);
   const secrets = room.redactor.scope();
   let run: PreparedRun | undefined;
-  try {
+
+  async function start(): Promise<Attempt> {
     if (claim.obstacle !== null) throw claim.obstacle;
     timings.enter("resolve");
     run = await prepareRun(claim, announced, control, secrets, room);
@@ -68,20 +71,27 @@ async function carryOut(
     const code = await pullCode(run, room);
 
     timings.enter("launch");
-    const attempt =
-      run.job.engine === "none"
-        ? await runCommand(run, code, room, progress)
-        : await launchEngine(run, code, room);
+    return run.job.engine === "none"
+      ? await runCommand(run, code, room, progress)
+      : await launchEngine(run, code, room);
+  }
+
+  try {
+    // What fails from the launch on is no reason to hand the run back: it has been executed.
+    const attempt = await start().catch(coerceError);
+    if (attempt instanceof AttemptWithdrawn) return { kind: "refused", reason: attempt.message };
+    if (attempt instanceof Error) {
+      await announced; // it must not overtake the report
+      return await settleFailure(attempt, claim, control, timings, room, progress);
+    }
 
     timings.enter("run");
     void attempt.infrastructure.ready.then(progress.onStarted);
     const result = await attempt.exited;
+    if (result.kind === "withdrawn") return { kind: "refused", reason: new AttemptWithdrawn().message };
 
     timings.enter("report");
     return await settleAttempt(attempt, result, room, progress);
-  } catch (thrown) {
-    await announced; // it must not overtake the report
-    return await settleFailure(coerceError(thrown), claim, control, timings, room, progress);
   } finally {
     await removeWorkspace(run, room);
     secrets.release();

@@ -1,4 +1,4 @@
-import { WorkerError } from "../errors.ts";
+import { WorkerError, coerceError } from "../errors.ts";
 import { TERMINAL_STATES } from "../api/types.ts";
 import { explainExit } from "../launcher/exit-explanations.ts";
 import { StepError } from "../steps/errors.ts";
@@ -42,7 +42,13 @@ export async function settleAttempt(
   const acknowledged = (await control.stopped)?.acknowledged ?? false;
   const decide = (state: State): Verdict | null =>
     judge({ attempt, result, state, acknowledged, now: room.clock.now() });
-  const end = await conclude(attempt, decide, room, progress);
+  const end = await conclude(attempt, decide, room, progress).catch((thrown: unknown) => {
+    const error = coerceError(thrown);
+    if (room.closing.aborted || isApiAway(error)) throw error;
+    // The API refuses this very report. Whatever is wrong with it, a run that was executed is never handed back.
+    const verdict = { proposal: crashed(`Its end could not be reported: ${error.message}`), force: false };
+    return conclude(attempt, () => verdict, room, progress);
+  });
   room.events.executed(attempt, result);
   if (control.reason === "cancel" && end.kind === "ended" && end.state === "Cancelled")
     room.events.cancelled(attempt);

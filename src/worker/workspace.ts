@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 
@@ -84,7 +84,7 @@ export class Workspaces {
       for (const name of readdirSync(root)) {
         const path = join(root, name);
         const flowRunId = name.slice(0, 36);
-        const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
+        const modified = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
         if (isKnownRun(flowRunId) || now - modified < minAgeMs) continue;
         await rm(path, { recursive: true, force: true });
         removed += 1;

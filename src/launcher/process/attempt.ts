@@ -11,7 +11,8 @@ import type { ProcessTree } from "./process-tree.ts";
 export type ProcessEnd =
   | { readonly kind: "exited"; readonly code: number }
   | { readonly kind: "signaled"; readonly signal: NodeJS.Signals }
-  | { readonly kind: "gone" };
+  | { readonly kind: "gone" }
+  | { readonly kind: "withdrawn" };
 
 export interface AttemptParts {
   readonly leader: ProcessIdentity;
@@ -108,7 +109,7 @@ export class Attempt implements Infrastructure {
   }
 
   #resultOf(end: ProcessEnd): LaunchResult {
-    if (end.kind === "gone") return end;
+    if (end.kind === "gone" || end.kind === "withdrawn") return end;
     const forced = end.kind === "signaled" && end.signal === "SIGKILL" && this.#hasKilled;
     // 137 is how a shell reports that its command was killed.
     const isKilled = end.kind === "signaled" ? end.signal === "SIGKILL" && !forced : end.code === 137;

@@ -1,34 +1,19 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 import type { ProcessEnd } from "./attempt.ts";
 
-type Command = readonly [string, ...string[]];
-
-/*
- * Writes how the program ended into the file $1, where a later worker finds it. The shell leads the group and outlives the
- * signals that the group gets; its child has them as they were. A shell says in words that its child died by a signal,
- * and only so can such an end be told from an exit status above 128.
+/**
+ * The shell's part: runs the program and writes how it ended into the file $1, where a later worker finds it. The shell leads
+ * the group and outlives the signals that the group gets; its child has them as they were. A shell says in words that its
+ * child died by a signal, and only so can such an end be told from an exit status above 128.
  */
-const SCRIPT =
+export const RECORD_STATUS =
   'trap : HUP INT QUIT TERM; exec 3>&2 2>"$1"; shift; (exec "$@" 2>&3 3>&-); status=$?; echo $status >&2; exit $status';
-
-const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** The status file of an attempt stands beside its output. */
 export function statusFileOf(outputFile: string): string {
   return `${outputFile}.status`;
-}
-
-/** False for an environment that not every shell hands on whole: variables with other names would be lost. */
-export function canRecordStatus(env: Readonly<Record<string, string>>): boolean {
-  return Object.keys(env).every((name) => SHELL_NAME.test(name));
-}
-
-/** The command line that runs `command` and leaves its exit status in `file`; one of an earlier attempt is removed. */
-export function recordingStatus(command: Command, file: string): Command {
-  rmSync(file, { force: true });
-  return ["/bin/sh", "-c", SCRIPT, "lighterman-run", file, ...command];
 }
 
 /** Undefined when nothing was left: the shell was killed together with its program, or still waits for it. */

@@ -4,16 +4,18 @@ import { closeSync, constants, existsSync, openSync } from "node:fs";
 
 import { WorkerError } from "../../errors.ts";
 import { startLoop } from "../../lifecycle/loop.ts";
-import { findExecutable } from "../../steps/executables.ts";
 import { ATTEMPT_VARIABLE, STEPS_VARIABLE } from "../markers.ts";
+import { AttemptWithdrawn } from "../withdrawn.ts";
 import { Attempt } from "./attempt.ts";
 import { createControlChannel } from "./control-channel.ts";
-import { canRecordStatus, readStatusFile, recordingStatus, statusFileOf } from "./exit-status.ts";
+import { readStatusFile, statusFileOf } from "./exit-status.ts";
 import { launchError, outputFileError } from "./launch-errors.ts";
 import { watchForOom } from "./oom.ts";
 import { OutputTail } from "./output-tail.ts";
 import { hasVariable, isAlive, listProcesses, readBootId, readStat } from "../../lifecycle/proc.ts";
 import { ProcessTree } from "./process-tree.ts";
+import { canStartByShell, checkProgram, startByShell } from "./shell.ts";
+import { isWithdrawn, leaderIn, permitFileOf, takePermit, withdrawPermit } from "./start-permit.ts";
 
 import type { ChildProcess } from "node:child_process";
 
@@ -34,6 +36,10 @@ export interface ProcessLauncherOptions {
 /** How often an adopted process is looked at; more often while it is being stopped. */
 const ADOPTED_POLL_MS = 500;
 const ADOPTED_STOP_POLL_MS = 50;
+
+/** How long an attempt that has begun may stay without a trace: it may be between two programs, where it has no environment. */
+const TRACE_PATIENCE_MS = 5000;
+const TRACE_POLL_MS = 50;
 
 /**
  * Starts each attempt as a process in a session of its own, with its output straight in a file: it needs nothing of the
@@ -85,13 +91,14 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
       const marker = spec.attempt ?? randomUUID();
       const control = await channel.register();
       try {
-        const keepsStatus = spec.keepStatus === true && canRecordStatus(spec.env);
-        const command = keepsStatus ? recordingCommand(spec) : spec.command;
+        const permit = permitFileOf({ ...spec, attempt: marker });
+        const command = commandLine({ ...spec, attempt: marker }, permit);
         const child = start({ ...spec, command }, { ...control?.env, [ATTEMPT_VARIABLE]: marker });
-        const childEnded = endOf(child);
+        const childEnded = endOf(child, permit);
         // At once: as long as Node has not reaped it, even a process that has ended can be read.
         const startTicks = child.pid === undefined ? undefined : readStat(child.pid)?.startTicks;
         const leader = { pid: await started(child), startTicks: startTicks ?? 0 };
+        const keepsStatus = spec.keepStatus === true && command !== spec.command;
         const ended = keepsStatus ? endOfRecorded(childEnded, treeOf(leader, marker), spec) : childEnded;
         const oom = watchForOom(leader);
         const tails = await openTails(spec, spec.splitStderr === true, "start").catch((err: unknown) => {
@@ -107,7 +114,8 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
         });
       } catch (error) {
         control?.release();
-        throw error instanceof WorkerError ? error : launchError(spec, error);
+        if (error instanceof WorkerError || error instanceof AttemptWithdrawn) throw error;
+        throw launchError(spec, error);
       }
     },
 
@@ -131,10 +139,19 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
       });
     },
 
-    find(attempt) {
-      const marker = `${ATTEMPT_VARIABLE}=${attempt}`;
-      const leader = listProcesses().find(({ pid, session }) => pid === session && hasVariable(pid, marker));
-      return leader === undefined ? null : handleOf(leader, attempt);
+    async trace({ outputFile, attempt }) {
+      const permit = permitFileOf({ outputFile, attempt });
+      for (let waitedMs = 0; ; waitedMs += TRACE_POLL_MS) {
+        // First what needs no permit: attempts of earlier releases have none.
+        const visible = findVisible(attempt);
+        if (visible !== undefined) return handleOf(visible, attempt);
+        if (readStatusFile(statusFileOf(outputFile)) !== undefined) return {};
+        if (withdrawPermit(permit)) return null;
+        const leader = leaderIn(permit);
+        if (leader !== undefined) return { ...handleOf(leader, attempt), bootId: leader.bootId };
+        if (waitedMs >= TRACE_PATIENCE_MS) return {};
+        await clock.sleep(TRACE_POLL_MS);
+      }
     },
 
     endSteps(attempt) {
@@ -149,6 +166,16 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
 
     close: () => channel.close(),
   };
+
+  function commandLine(spec: LaunchSpec & { attempt: string }, permit: string): LaunchSpec["command"] {
+    if (canStartByShell(spec.env)) {
+      checkProgram(spec);
+      return startByShell(spec, bootId);
+    }
+    // Nobody else can take it at the right moment: should we die before the start, the attempt counts as begun all the same.
+    if (!takePermit(permit)) throw new AttemptWithdrawn();
+    return spec.command;
+  }
 
   /** Nobody tells us when a process ends that is not our child, so it is looked at now and then. */
   function adoptedAttempt(
@@ -192,14 +219,9 @@ function treeOf(leader: ProcessIdentity, marker: string): ProcessTree {
   return new ProcessTree(leader, `${ATTEMPT_VARIABLE}=${marker}`);
 }
 
-/** The shell that records the status starts always, so a program that is not there is noticed before. */
-function recordingCommand(spec: LaunchSpec): LaunchSpec["command"] {
-  const [program] = spec.command;
-  if (findExecutable(program, spec.env, spec.cwd) === undefined) {
-    const code = program.includes("/") && existsSync(program) ? "EACCES" : "ENOENT";
-    throw Object.assign(new Error(`spawn ${program} ${code}`), { code });
-  }
-  return recordingStatus(spec.command, statusFileOf(spec.outputFile));
+function findVisible(attempt: string): ProcessIdentity | undefined {
+  const marker = `${ATTEMPT_VARIABLE}=${attempt}`;
+  return listProcesses().find(({ pid, session }) => pid === session && hasVariable(pid, marker));
 }
 
 /** When somebody kills the recording shell alone, its program goes as well: nobody would ever learn of its end. */
@@ -262,10 +284,11 @@ function started(child: ChildProcess): Promise<number> {
   });
 }
 
-function endOf(child: ChildProcess): Promise<ProcessEnd> {
+function endOf(child: ChildProcess, permit: string): Promise<ProcessEnd> {
   return new Promise((resolve) => {
     child.once("exit", (code, signal) => {
-      resolve(signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signaled", signal });
+      if (isWithdrawn(permit)) resolve({ kind: "withdrawn" });
+      else resolve(signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signaled", signal });
     });
   });
 }

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "vitest";
 
-import { isAlive } from "../../support/proc.ts";
-import { openScene, stop } from "./scene.ts";
+import { until } from "../../support/deadline.ts";
+import { isAlive, listProcesses } from "../../support/proc.ts";
+import { PROGRAMS, openScene, stop } from "./scene.ts";
 
 import type { TestProcess } from "../../support/test-process.ts";
 
@@ -101,6 +103,32 @@ describe.concurrent("after a kill -9 of the worker, the next one", () => {
     expect(await stop(second)).toBe(0);
     expect(scene.leftovers()).toEqual([]);
   });
+
+  it.for(["command", "engine"] as const)(
+    "starts a run again whose process is still on its way, which then ends without running the %s",
+    async (kind, { expect }) => {
+      await using scene = await openScene();
+      const diary = scene.path("diary");
+      const run =
+        kind === "command"
+          ? scene.script(`echo $PREFECT__FLOW_RUN_ID >>${diary}`)
+          : scene.engine("complete", { env: { ENGINE_DIARY: diary } });
+      const go = scene.path("go");
+      const hold = `--import ${join(PROGRAMS, "late-start.mjs")}`;
+      const first = await scene.worker({ env: { NODE_OPTIONS: hold, LATE_START: go } });
+      expect((await first.end()).signal).toBe("SIGKILL");
+      const second = await scene.worker();
+      expect((await scene.server.waitForEnd(run.id)).name).toBe("Completed");
+      writeFileSync(go, "");
+      await until(
+        "the end of the late process",
+        () => !listProcesses().some(({ argv }) => argv.includes(go)),
+      );
+      expect(await stop(second)).toBe(0);
+      expect(await scene.written("diary")).toEqual([run.id]);
+      expect(scene.leftovers()).toEqual([]);
+    },
+  );
 
   it("watches an engine that still runs", async ({ expect }) => {
     await using scene = await openScene();

@@ -1,5 +1,5 @@
-// Writes what follows from the settings table: config.example.yaml and the table in README.md. With --check it only
-// says which of them is stale, and fails.
+// Writes what follows from the source: config.example.yaml and the table in README.md from the settings table,
+// prefect.schema.json from the rules of prefect.yaml. With --check it only says which of them is stale, and fails.
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -10,7 +10,11 @@ const isCheck = process.argv.includes("--check");
 // Node 20 reads no TypeScript: the table goes through memory as one JavaScript module.
 const { outputFiles } = await build({
   stdin: {
-    contents: 'export * from "./src/config/settings.ts"; export { showFlag } from "./src/config/flags.ts";',
+    contents: `
+      export * from "./src/config/settings.ts";
+      export { showFlag } from "./src/config/flags.ts";
+      export { jsonSchema } from "./src/project/schema.ts";
+    `,
     resolveDir: root,
     loader: "ts",
   },
@@ -20,13 +24,16 @@ const { outputFiles } = await build({
   platform: "node",
 });
 const bundle = Buffer.from(outputFiles[0].contents).toString("base64");
-const { SETTING_ENTRIES, ENVIRONMENT_ONLY, showFlag } = await import(`data:text/javascript;base64,${bundle}`);
+const { SETTING_ENTRIES, ENVIRONMENT_ONLY, jsonSchema, showFlag } = await import(
+  `data:text/javascript;base64,${bundle}`
+);
 
 const BEGIN = "<!-- settings:begin -->";
 const END = "<!-- settings:end -->";
 
 const stale = [];
 await update("config.example.yaml", () => exampleFile());
+await update("prefect.schema.json", () => `${JSON.stringify(jsonSchema(), null, 2)}\n`);
 await update("README.md", (readme) => {
   if (readme === undefined) return undefined;
   const [before, rest] = splitOnce(readme, BEGIN);

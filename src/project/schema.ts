@@ -9,7 +9,8 @@ const template = z
   .string()
   .regex(/\{\{.*\}\}/, { error: "true or false, or a template such as {{ prefect.variables.x }}" });
 const switchOrTemplate = z.union([z.boolean(), template]).nullable().optional();
-const anything = z.json();
+// What the YAML reader gives is JSON already.
+const anything = z.unknown();
 const mapping = z.record(z.string(), anything);
 
 const step = z
@@ -21,6 +22,19 @@ const step = z
       Object.keys(issue.input as object).length === 0
         ? "a step, but this one is empty"
         : `one step an item, but there are several keys (${Object.keys(issue.input as object).join(", ")}); inputs stand one level deeper, each step begins with "- "`,
+  })
+  .meta({
+    id: "step",
+    title: "Step",
+    description:
+      "`module.function:` with its inputs one level deeper. Its `id` names its outputs for {{ id.field }}; `requires` names Python packages that it needs.",
+    minProperties: 1,
+    maxProperties: 1,
+    examples: [
+      {
+        "prefect.deployments.steps.run_shell_script": { id: "commit", script: "git rev-parse --short HEAD" },
+      },
+    ],
   });
 const steps = z
   .union([z.array(step), step, z.strictObject({})])
@@ -42,7 +56,9 @@ const SCHEDULE_FIELDS = {
     "An instant from which an interval counts; UTC where it names no offset.",
   ),
   active: switchOrTemplate.describe("False keeps the schedule without making runs from it."),
-  parameters: mapping.optional().describe("Laid over the deployment's parameters."),
+  parameters: mapping
+    .optional()
+    .describe("Laid over the deployment's parameters, for runs of this schedule."),
   slug: optionalText.describe("A name that identifies the schedule when the deployment is deployed again."),
   replaces: optionalText.describe("Slug of the schedule that this one takes the place of."),
   day_or: switchOrTemplate.describe(
@@ -58,33 +74,52 @@ const SCHEDULE_FIELDS = {
 
 const KINDS = ["cron", "interval", "rrule"] as const;
 
-const schedule = z.strictObject(SCHEDULE_FIELDS).superRefine((value, context) => {
-  const kinds = KINDS.filter((kind) => value[kind] !== undefined && value[kind] !== null);
-  if (kinds.length === 1) return;
-  context.addIssue({
-    code: "custom",
-    message:
-      kinds.length === 0
-        ? "one of cron, interval and rrule, but there is none"
-        : `one of cron, interval and rrule, but there are ${kinds.join(" and ")}`,
+const schedule = z
+  .strictObject(SCHEDULE_FIELDS)
+  .superRefine((value, context) => {
+    const kinds = KINDS.filter((kind) => value[kind] !== undefined && value[kind] !== null);
+    if (kinds.length === 1) return;
+    context.addIssue({
+      code: "custom",
+      message:
+        kinds.length === 0
+          ? "one of cron, interval and rrule, but there is none"
+          : `one of cron, interval and rrule, but there are ${kinds.join(" and ")}`,
+    });
+  })
+  .meta({
+    id: "schedule",
+    title: "Schedule",
+    description: "Has one of cron, interval and rrule.",
+    oneOf: KINDS.map((kind) => ({
+      required: [kind],
+      properties: { [kind]: { type: ["string", "number"] } },
+    })),
   });
-});
 
 const CONCURRENCY_LIMIT_FIELDS = {
-  limit: z.int().positive({ error: "a number above 0" }).nullable().optional(),
-  collision_strategy: z.enum(["ENQUEUE", "CANCEL_NEW"]).nullable().optional(),
+  limit: z
+    .int()
+    .positive({ error: "a number above 0" })
+    .nullable()
+    .optional()
+    .describe("How many runs of the deployment may go at once."),
+  collision_strategy: z
+    .enum(["ENQUEUE", "CANCEL_NEW"])
+    .nullable()
+    .optional()
+    .describe("What becomes of a run beyond the limit: it waits, or it is cancelled."),
   grace_period_seconds: z
     .int()
     .min(60, { error: "60 to 86400 seconds" })
     .max(86_400, { error: "60 to 86400 seconds" })
     .nullable()
-    .optional(),
+    .optional()
+    .describe("Seconds that a run may take to start before its place goes to another; 60 to 86400."),
 } as const;
 
-const concurrencyLimit = z.union([
-  z.int().positive({ error: "a number above 0" }),
-  z.looseObject(CONCURRENCY_LIMIT_FIELDS),
-]);
+const limitMapping = z.looseObject(CONCURRENCY_LIMIT_FIELDS);
+const concurrencyLimit = z.union([z.int().positive({ error: "a number above 0" }), limitMapping]);
 
 const WORK_POOL_FIELDS = {
   name: optionalText.describe("The work pool that runs of this deployment go to."),
@@ -95,54 +130,78 @@ const WORK_POOL_FIELDS = {
 const workPool = z.looseObject(WORK_POOL_FIELDS);
 
 export const DEPLOYMENT_FIELDS = {
-  name: optionalText,
-  version: optionalText,
+  name: optionalText.describe("What `-n` and `flow/name` call it; unique for its flow."),
+  version: optionalText.describe("Of the deployment; without it the flow's, or the commit."),
   version_type: z
     .enum(["prefect:simple", "vcs:github", "vcs:gitlab", "vcs:bitbucket", "vcs:azuredevops", "vcs:git"])
     .nullable()
-    .optional(),
+    .optional()
+    .describe("Where the version is taken from when none is given."),
   tags: z
     .union([z.array(anything), text])
     .nullable()
-    .optional(),
-  description: optionalText,
+    .optional()
+    .describe("A list of texts, or a template that gives one."),
+  description: optionalText.describe("Markdown; without it the flow's docstring."),
   schedule: z
     .union([z.strictObject({}), schedule])
     .nullable()
     .optional()
     .describe("One schedule; `schedules` takes several."),
-  schedules: z.array(schedule).nullable().optional(),
-  paused: z.boolean().nullable().optional(),
+  schedules: z
+    .array(schedule)
+    .nullable()
+    .optional()
+    .describe(
+      "When runs are made. Without the key the schedules on the server stay; [] takes them all away.",
+    ),
+  paused: z.boolean().nullable().optional().describe("True: its schedules make no runs."),
   concurrency_limit: concurrencyLimit
     .nullable()
     .optional()
     .describe(
       "How many runs may go at once: a number, or limit with collision_strategy and grace_period_seconds.",
     ),
-  flow_name: optionalText,
+  flow_name: optionalText.describe("Not read: the name is that of the entrypoint's flow."),
   entrypoint: optionalText.describe(
     "path/to/file.py:flow_function, or a module path: package.module.flow_function",
   ),
-  parameters: mapping.optional(),
-  enforce_parameter_schema: z.boolean().nullable().optional(),
-  build: steps,
-  push: steps,
-  pull: steps,
-  work_pool: workPool.nullable().optional(),
-  triggers: z.array(mapping).nullable().optional(),
+  parameters: mapping.optional().describe("Default values for the flow's parameters."),
+  enforce_parameter_schema: z
+    .boolean()
+    .nullable()
+    .optional()
+    .describe(
+      "Whether runs may only be made with parameters that fit the flow's signature; true by default.",
+    ),
+  build: steps.describe("In place of the file's `build`; null for none."),
+  push: steps.describe("In place of the file's `push`; null for none."),
+  pull: steps.describe("In place of the file's `pull`; [] for none."),
+  work_pool: workPool.nullable().optional().describe("Where its runs go, and with which job variables."),
+  triggers: z
+    .array(mapping)
+    .nullable()
+    .optional()
+    .describe(
+      "Automations that run the deployment: event triggers (`expect`, `match`, …), `type: compound`, `sequence` or `metric`.",
+    ),
   sla: z.array(mapping).nullable().optional().describe("Prefect Cloud only."),
 } as const;
 
+const deployment = z.looseObject(DEPLOYMENT_FIELDS).meta({ id: "deployment", title: "Deployment" });
+
 const FILE_FIELDS = {
-  "prefect-version": optionalText,
-  name: optionalText,
+  "prefect-version": optionalText.describe("The release that wrote this file; not read."),
+  name: optionalText.describe("Of the project; not read."),
   build: steps.describe("Steps that build what the flows need; a deployment's own take their place."),
   push: steps.describe("Steps that bring code or images to where workers find them."),
   pull: steps.describe("Steps that a worker runs to get the flow's code; left unresolved until then."),
-  deployments: z.array(z.looseObject(DEPLOYMENT_FIELDS)).optional(),
+  deployments: z.array(deployment).optional().describe("What `deploy` registers."),
 } as const;
 
 export const prefectYaml = z.looseObject(FILE_FIELDS);
+
+const CLOSED: ReadonlySet<unknown> = new Set([deployment, workPool, limitMapping]);
 
 /** Keys that may stand at the top of the file without being anything, as places for anchors. */
 const FREE_KEYS: ReadonlySet<string> = new Set(["definitions", "description", "required_inputs"]);
@@ -160,10 +219,25 @@ export function knownKeys(path: readonly (string | number)[]): ReadonlySet<strin
   return field === "concurrency_limit" ? new Set(Object.keys(CONCURRENCY_LIMIT_FIELDS)) : undefined;
 }
 
-/** The JSON Schema of prefect.yaml (draft 2020-12), for editors. */
+/** The JSON Schema of prefect.yaml, for editors (draft 7, the newest that all of them read): `prefect.schema.json`. */
 export function jsonSchema(): object {
+  const { $schema, ...schema } = z.toJSONSchema(prefectYaml, {
+    target: "draft-7",
+    io: "input",
+    unrepresentable: "any",
+    override: ({ zodSchema, jsonSchema: written }) => {
+      // Every key is a text.
+      Reflect.deleteProperty(written, "propertyNames");
+      // The loader only warns of an unknown key there; an editor marks it.
+      if (CLOSED.has(zodSchema)) written.additionalProperties = false;
+    },
+  });
   return {
+    $schema,
+    $id: "urn:lighterman:prefect.yaml",
     title: "prefect.yaml",
-    ...z.toJSONSchema(prefectYaml, { io: "input", unrepresentable: "any", reused: "ref" }),
+    description:
+      "How a project's flows are built, stored and deployed: `lighterman deploy` and `prefect deploy` read it.",
+    ...schema,
   };
 }

@@ -18,9 +18,11 @@ As a hook for pre-commit:
 `;
 
 const SCHEMA_HELP = `
-Prints the JSON Schema of prefect.yaml, for editors. In VS Code with the YAML extension:
-  $ lighterman project schema > .vscode/prefect-yaml.schema.json
-and in settings.json:  "yaml.schemas": {".vscode/prefect-yaml.schema.json": "prefect.yaml"}
+Prints the JSON Schema of prefect.yaml: completion, help and marked mistakes in every editor with the YAML language server (VS Code's
+YAML extension, Neovim, Helix, Emacs, …). The package holds it too, as prefect.schema.json. Keep it beside prefect.yaml:
+  $ lighterman project schema > prefect.schema.json
+and write as the first line of prefect.yaml:
+  # yaml-language-server: $schema=prefect.schema.json
 `;
 
 export interface ProjectCheckFlags extends FlagValues {

@@ -1,5 +1,6 @@
 import { selectFlowRuns } from "../runs/row.ts";
 import { addSeconds, timestampOf } from "../store/timestamp.ts";
+import { setDeploymentStatus } from "./status.ts";
 
 import type { ServerContext } from "../context.ts";
 import type { Reply } from "../http/reply.ts";
@@ -24,13 +25,10 @@ export async function pollDeployments(context: ServerContext, poll: DeploymentPo
     addSeconds(now, -POLL_NOTE_SECONDS),
   );
   if (stale.length > 0) {
-    await database.write((tx) =>
-      tx.run(
-        "UPDATE deployment SET last_polled = ?, status = 'READY' WHERE id IN (SELECT value FROM json_each(?))",
-        now,
-        ids,
-      ),
-    );
+    await database.write((tx) => {
+      setDeploymentStatus(context, tx, "READY", "id IN (SELECT value FROM json_each(?))", ids);
+      tx.run("UPDATE deployment SET last_polled = ? WHERE id IN (SELECT value FROM json_each(?))", now, ids);
+    });
   }
   return selectFlowRuns(
     database,

@@ -9,6 +9,7 @@ import { ensureQueue, getPool } from "../pools/queues.ts";
 import { objectColumn } from "../store/json-column.ts";
 import { timestampOf } from "../store/timestamp.ts";
 import { checkDeploymentBody, concurrencyOptionsOf, labelsOf } from "./body.ts";
+import { announceChanges, announceDeployment } from "./events.ts";
 import { deleteOwnLimit, limitAfter } from "./limit.ts";
 import { checkChangedParameters, hydrateParameters, newParametersFailure } from "./parameters.ts";
 import { findDeployment } from "./row.ts";
@@ -81,7 +82,10 @@ export function upsertDeployment(
   columns.set("labels", stringifyJson(labels));
   const schema = body["parameter_openapi_schema"];
   if (schema !== undefined) columns.set("parameter_openapi_schema", schemaColumn(schema));
-  update(context, tx, getDeployment(tx, id), body, columns);
+  const before = getDeployment(tx, id);
+  update(context, tx, before, body, columns);
+  if (known === undefined) announceDeployment(context, tx, id, "created");
+  else announceChanges(context, tx, before);
   const schedules = body["schedules"];
   replaceSchedules(context, tx, id, Array.isArray(schedules) ? (schedules as readonly Json[]) : []);
   return { id, isNew: known === undefined };
@@ -136,6 +140,7 @@ export function changeDeployment(
     );
   }
   update(context, tx, deployment, body, columns);
+  announceChanges(context, tx, deployment);
 }
 
 /** Pauses a deployment or lets it go on. Throws a 404 for an unknown one. */
@@ -160,6 +165,7 @@ export function pauseDeployment(
 export function deleteDeployment(context: ServerContext, tx: Transaction, id: string): boolean {
   const deployment = findDeployment(tx, id);
   if (deployment === undefined) return false;
+  announceDeployment(context, tx, id, "deleted");
   dropScheduledRuns(context, tx, id, "all");
   deleteOwnLimit(tx, deployment);
   tx.run("DELETE FROM deployment WHERE id = ?", id);

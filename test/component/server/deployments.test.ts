@@ -445,6 +445,32 @@ describe("a deployment", () => {
     expect((await refusal(api, "POST", "/deployments/bulk_delete", { limit: 51 }))[0]).toBe(422);
   });
 
+  test("tells what becomes of it by events", async () => {
+    const api = await startApi();
+    const id = await deploy(api, { concurrency_limit: 1 });
+    await deploy(api, { concurrency_limit: 1 });
+    await api.call("PATCH", `/deployments/${id}`, { job_variables: { a: 1 }, paused: true });
+    await api.post("/deployments/get_scheduled_flow_runs", { deployment_ids: [id] });
+    await api.call("DELETE", `/deployments/${id}`);
+    const { events } = await api.post("/events/filter", {
+      filter: { resource: { id: [`prefect.deployment.${id}`] }, order: "ASC" },
+    });
+    expect(events.map(({ event }: { event: string }) => event)).toEqual([
+      "prefect.deployment.created",
+      "prefect.deployment.updated",
+      "prefect.deployment.ready",
+      "prefect.deployment.deleted",
+    ]);
+    const [created, updated] = events;
+    expect(
+      created.related.map((resource: Record<string, string>) => resource["prefect.resource.role"]),
+    ).toEqual(["flow", "work-queue", "work-pool", "concurrency-limit"]);
+    expect(updated.payload).toEqual({
+      updated_fields: ["paused", "infra_overrides"],
+      updates: { paused: { from: false, to: true }, infra_overrides: { from: {}, to: { a: 1 } } },
+    });
+  });
+
   test("that is changed keeps a run that is due already", async () => {
     const api = await startApi({
       scheduler: {

@@ -16,6 +16,12 @@ const ERROR_CODES = {
   SCHEDULE_INVALID: { retryable: false, exitCode: 1, doc: "a schedule that no runs can be made from" },
   STEP_FAILED: { retryable: false, exitCode: 1, doc: "a pull step failed" },
   LAUNCH_FAILED: { retryable: false, exitCode: 1, doc: "a flow run's process could not be started" },
+  ENGINE_UNREACHABLE: {
+    retryable: true,
+    exitCode: 1,
+    doc: "no connection to the Docker engine, or no answer in time",
+  },
+  ENGINE_STATUS: { retryable: false, exitCode: 1, doc: "the Docker engine refused a request" },
   POOL_UNUSABLE: {
     retryable: false,
     exitCode: 1,

@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const LAYERS = [
   ["errors", "lifecycle", "json"],
   ["config", "log"],
-  ["api", "templating", "schemas", "schedules"],
+  ["api", "docker", "templating", "schemas", "schedules"],
   ["steps", "launcher"],
   ["worker", "project", "server"],
   ["ops"],

@@ -1,0 +1,100 @@
+import { FrameDecoder } from "./log-frames.ts";
+
+import type { DockerEngine } from "./engine.ts";
+import type { OutputStream } from "./log-frames.ts";
+
+/** One piece of a container's output as the engine has kept it: mostly a line, of a long line 16 KiB. */
+export interface LogEntry {
+  /** When the engine got it: RFC 3339 with nanoseconds; the order of the texts is that of the times. */
+  readonly timestamp: string;
+  readonly stream: OutputStream;
+  /** With its newline, if it has one. */
+  readonly bytes: Buffer;
+}
+
+export interface ContainerLogsOptions {
+  readonly id: string;
+  /** With a TTY the output comes without frames, and all as stdout. */
+  readonly tty: boolean;
+  /** Go on until the container ends. */
+  readonly follow: boolean;
+  /** Only entries of this time and later ones; a timestamp as entries have it. */
+  readonly since?: string | undefined;
+  readonly tail?: number | undefined;
+  readonly onEntry: (entry: LogEntry) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads a container's output, from its start on or from `since`. Resolves at its end. Rejects with ENGINE_UNREACHABLE when
+ * the connection breaks, with an EngineStatusError for a container that is not there or keeps no logs.
+ */
+export async function readContainerLogs(engine: DockerEngine, options: ContainerLogsOptions): Promise<void> {
+  const { id, tty, follow, since, tail, onEntry, signal } = options;
+  const { body } = await engine.stream({
+    method: "GET",
+    path: `/containers/${encodeURIComponent(id)}/logs`,
+    query: {
+      follow,
+      stdout: true,
+      stderr: true,
+      timestamps: true,
+      since: since === undefined ? undefined : unixTime(since),
+      tail,
+    },
+    what: "The container's output could not be read",
+    timeoutMs: follow ? 0 : undefined,
+    signal,
+  });
+  const lines = new TerminalLines((bytes) => deliver(bytes, "stdout", onEntry));
+  const frames = new FrameDecoder((bytes, stream) => deliver(bytes, stream, onEntry));
+  try {
+    for await (const chunk of body) {
+      if (tty) lines.write(chunk as Buffer);
+      else frames.write(chunk as Buffer);
+    }
+    lines.end();
+  } catch (thrown) {
+    signal?.throwIfAborted();
+    throw engine.broken(thrown);
+  }
+}
+
+const SPACE = 0x20;
+const NEWLINE = 0x0a;
+
+function deliver(bytes: Buffer, stream: OutputStream, onEntry: (entry: LogEntry) => void): void {
+  const at = bytes.indexOf(SPACE);
+  if (at === -1) return; // no entry of the engine's
+  onEntry({ timestamp: bytes.toString("latin1", 0, at), stream, bytes: bytes.subarray(at + 1) });
+}
+
+/** Each line of a TTY's output comes with a time of its own. */
+class TerminalLines {
+  readonly #onLine: (bytes: Buffer) => void;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(onLine: (bytes: Buffer) => void) {
+    this.#onLine = onLine;
+  }
+
+  write(bytes: Buffer): void {
+    let buffer = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+    for (let end = buffer.indexOf(NEWLINE); end !== -1; end = buffer.indexOf(NEWLINE)) {
+      this.#onLine(buffer.subarray(0, end + 1));
+      buffer = buffer.subarray(end + 1);
+    }
+    this.#rest = buffer;
+  }
+
+  end(): void {
+    if (this.#rest.length > 0) this.#onLine(this.#rest);
+  }
+}
+
+/** `2026-01-02T03:04:05.000000006Z` → `1767323045.000000006`, as the engine's `since` wants it. */
+export function unixTime(timestamp: string): string {
+  const [, whole, fraction = "", zone] = /^([^.]*?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(timestamp) ?? [];
+  const seconds = Date.parse(`${whole ?? ""}${zone ?? ""}`) / 1000;
+  return `${seconds}.${fraction.padEnd(9, "0")}`;
+}

@@ -55,6 +55,8 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
   /** Further attempts after the first, instead of `maxRetries`. */
   readonly retries?: number | undefined;
+  /** Told of each wait of this call before another attempt. */
+  readonly onRetry?: ((retry: RetryNotice) => void) | undefined;
 }
 
 export interface ApiRequest {
@@ -159,13 +161,15 @@ export function createTransport(options: TransportOptions): Transport {
         if (isClosed || retries === 0 || failures > retries || !mayTryAgain(thrown, rules, record))
           throw thrown;
         const delayMs = retryDelayMs(failures, error?.retryAfterMs, rules);
-        options.onRetry?.({
+        const notice: RetryNotice = {
           method: request.method,
           path: request.path,
           attempt,
           delayMs,
           error: thrown as WorkerError, // mayTryAgain is true for our own errors only
-        });
+        };
+        options.onRetry?.(notice);
+        call.onRetry?.(notice);
         await clock.sleep(delayMs, call.signal);
       }
     }

@@ -10,19 +10,20 @@ import { isJsonObject } from "../json/value.ts";
 import { createProcessLauncher } from "../launcher/process/process-launcher.ts";
 import { systemClock } from "../lifecycle/clock.ts";
 import { FlowRunLogShipper } from "../log/flow-run-logs.ts";
-import { startHealthServer } from "../ops/health.ts";
 import { discoverPython } from "../steps/python.ts";
 import { WorkerEvents } from "../worker/events.ts";
 import { startHousekeeping } from "../worker/housekeeping.ts";
 import { Journal } from "../worker/journal.ts";
+import { observeAll } from "../worker/observer.ts";
 import { PoolSync } from "../worker/pool.ts";
 import { Worker } from "../worker/worker.ts";
 import { Workspaces } from "../worker/workspace.ts";
+import { openOperations } from "./operations.ts";
 import { isCloud } from "./session.ts";
 
 import type { JsonObject } from "../json/value.ts";
 import type { PythonInterpreter } from "../steps/python.ts";
-import type { Announcer } from "../worker/worker.ts";
+import type { Announcer } from "../worker/worker-options.ts";
 import type { Io } from "./io.ts";
 import type { Session } from "./session.ts";
 
@@ -32,8 +33,6 @@ export interface WorkerAssembly {
   close(): Promise<void>;
 }
 
-// Prefect's health rule: 30 polling intervals without a successful poll (protocol §1.6).
-const HEALTHY_POLLS = 30;
 const LAST_LOGS_MS = 5000;
 const LAST_EVENTS_MS = 2000;
 
@@ -96,6 +95,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       heartbeatIntervalMs: config.worker.heartbeatMs,
       cancellationPollMs: config.cancellationPollMs,
       drainTimeoutMs: config.drainTimeoutMs,
+      requestTimeoutMs: config.api.deadlineMs,
       runOnce: config.worker.runOnce,
     },
     onReady: () => void announce(session, workerName, pool, python),
@@ -109,6 +109,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       journal,
       workspaces,
       events,
+      observer: observeAll([], () => undefined),
       workerName,
       workPoolName,
       python: async () => (await python()).path,
@@ -121,14 +122,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
     },
   });
 
-  const startedAt = clock.now();
-  const health = config.worker.withHealthcheck
-    ? await startHealthServer({
-        ...config.worker.webserver,
-        isHealthy: () =>
-          clock.now() - (worker.lastPollAt ?? startedAt) <= HEALTHY_POLLS * config.worker.queryMs,
-      })
-    : null;
+  const operations = await openOperations(worker, session, io, clock);
   const stopHousekeeping = startHousekeeping({
     cron: config.housekeeping.cron,
     workspaces,
@@ -144,7 +138,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       stopHousekeeping();
       await Promise.all([runLogs.close(LAST_LOGS_MS), events.flush(LAST_EVENTS_MS)]);
       closing.abort(new DOMException("The worker has ended", "AbortError"));
-      await Promise.all([launcher.close(), health?.close()]);
+      await Promise.all([launcher.close(), operations.close()]);
     },
   };
 }

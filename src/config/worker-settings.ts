@@ -48,7 +48,7 @@ export const WORKER_SETTINGS = {
   "worker.with_healthcheck": own({
     type: boolean,
     default: "false",
-    doc: "Serve GET /health on worker.webserver.host and port.",
+    doc: "Serve /health, /livez, /readyz and /status on worker.webserver.host and port.",
     example: "true",
     flag: { name: "with-healthcheck", scope: "worker" },
   }),
@@ -109,12 +109,14 @@ export const WORKER_SETTINGS = {
     default: "0.0.0.0",
     doc: "Address of the health server.",
     example: "127.0.0.1",
+    flag: { name: "webserver-host", metavar: "ADDRESS", scope: "worker" },
   }),
   "worker.webserver.port": prefect({
     type: integer({ min: 0, max: 65_535 }),
     default: "8080",
     doc: "Port of the health server; 0 takes a free one.",
     example: "8081",
+    flag: { name: "webserver-port", metavar: "PORT", scope: "worker" },
   }),
   "worker.debug_mode": prefect({
     type: boolean,

@@ -1,6 +1,7 @@
 import { coerceError } from "../errors.ts";
 
 import type { Clock } from "./clock.ts";
+import type { Pulse } from "./pulse.ts";
 
 export interface LoopOptions {
   /** Mean time between the starts of two ticks. */
@@ -16,7 +17,14 @@ export interface LoopOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly random?: () => number;
+  /** Told by when the loop will be heard of again. */
+  readonly pulse?: Pulse;
+  /** How long a tick may be silent before it counts as hanging. */
+  readonly tickMs?: number;
 }
+
+/** Says that a tick goes on: it will be heard of within `waitMs` and the time that a tick has. */
+export type GoingOn = (waitMs: number) => void;
 
 /** A running loop. It is the only `while` with a sleep in the product. */
 export interface Loop {
@@ -30,8 +38,12 @@ export interface Loop {
  * Calls `tick` now and then every `intervalMs`. Ticks never overlap. A tick that returns a number asks to be called again
  * after that many milliseconds when this is sooner than the interval.
  */
-export function startLoop(tick: (signal: AbortSignal) => Promise<number | void>, options: LoopOptions): Loop {
-  const { clock, signal } = options;
+export function startLoop(
+  tick: (signal: AbortSignal, goingOn: GoingOn) => Promise<number | void>,
+  options: LoopOptions,
+): Loop {
+  const { clock, signal, pulse, tickMs = Infinity } = options;
+  const goingOn: GoingOn = (waitMs) => pulse?.promise(waitMs + tickMs);
   let wake: AbortController | undefined;
   let isNudged = false;
 
@@ -40,8 +52,9 @@ export function startLoop(tick: (signal: AbortSignal) => Promise<number | void>,
     while (!signal.aborted) {
       isNudged = false;
       let soonerMs: number | undefined;
+      goingOn(0);
       try {
-        soonerMs = (await tick(signal)) ?? undefined;
+        soonerMs = (await tick(signal, goingOn)) ?? undefined;
         failures = 0;
       } catch (thrown) {
         if (signal.aborted) return;
@@ -50,12 +63,9 @@ export function startLoop(tick: (signal: AbortSignal) => Promise<number | void>,
       }
       if (isNudged) continue;
       wake = new AbortController();
-      await clock
-        .sleep(
-          Math.min(delayMs(options, failures), soonerMs ?? Infinity),
-          AbortSignal.any([signal, wake.signal]),
-        )
-        .catch(() => undefined); // woken by a nudge or by the end of the loop
+      const pauseMs = Math.min(delayMs(options, failures), soonerMs ?? Infinity);
+      pulse?.promise(pauseMs);
+      await clock.sleep(pauseMs, AbortSignal.any([signal, wake.signal])).catch(() => undefined); // woken by a nudge or by the end of the loop
       wake = undefined;
     }
   }
@@ -65,7 +75,7 @@ export function startLoop(tick: (signal: AbortSignal) => Promise<number | void>,
       isNudged = true;
       wake?.abort();
     },
-    done: run(),
+    done: run().finally(() => pulse?.end()),
   };
 }
 

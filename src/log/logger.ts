@@ -2,6 +2,7 @@ import { pino, stdTimeFunctions } from "pino";
 
 import { formatConsoleLine } from "./console-format.ts";
 import { errorFields } from "./error-fields.ts";
+import { redactValue } from "./redact-value.ts";
 
 import type { Logger } from "pino";
 
@@ -55,18 +56,4 @@ export function createLogger(options: LoggerOptions): Logger {
 function redactJsonLine(line: string, redactor: Redactor): string {
   if (redactor.redact(line) === line) return line;
   return `${JSON.stringify(redactValue(JSON.parse(line), redactor))}\n`;
-}
-
-function redactValue(value: unknown, redactor: Redactor): unknown {
-  if (typeof value === "string") return redactor.redact(value);
-  if (typeof value === "number") {
-    const text = String(value);
-    const masked = redactor.redact(text);
-    return masked === text ? value : masked;
-  }
-  if (Array.isArray(value)) return value.map((item) => redactValue(item, redactor));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [redactor.redact(key), redactValue(item, redactor)]),
-  );
 }

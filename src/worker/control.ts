@@ -50,6 +50,11 @@ export class RunControl {
     return this.#reason;
   }
 
+  /** What the started process is known by: its pid, or the name of its container. */
+  get infrastructureId(): string | undefined {
+    return this.#infrastructure?.identifier;
+  }
+
   /** How the launcher's stop went, once there was one. */
   get stopped(): Promise<StopResult> | undefined {
     return this.#stopped;

@@ -8,6 +8,8 @@ export interface EnvironmentInputs {
   readonly prefectSettings: Readonly<Record<string, string>>;
   readonly workerName: string;
   readonly workerId: string | null;
+  /** For the child's own spans (W3C Trace Context); null: no trace is kept. */
+  readonly traceparent?: string | null;
   readonly flowRun: FlowRun;
   readonly flow: Flow | null;
   readonly deployment: Deployment | null;
@@ -27,6 +29,7 @@ export function runEnvironment(inputs: EnvironmentInputs): Record<string, string
     ...(inputs.workerId === null ? {} : { PREFECT__WORKER_ID: inputs.workerId }),
     PREFECT__FLOW_ID: flowRun.flow_id,
     ...(flow === null ? {} : { PREFECT__FLOW_NAME: flow.name }),
+    ...(inputs.traceparent == null ? {} : { TRACEPARENT: inputs.traceparent }),
     ...(deployment === null
       ? {}
       : { PREFECT__DEPLOYMENT_ID: deployment.id, PREFECT__DEPLOYMENT_NAME: deployment.name }),

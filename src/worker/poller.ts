@@ -1,5 +1,7 @@
+import type { CallOptions } from "../api/http.ts";
 import type { Clock } from "../lifecycle/clock.ts";
 import type { Announcements } from "./announcements.ts";
+import type { WorkerObserver } from "./observer.ts";
 import type { WorkerApi } from "./ports.ts";
 import type { Runs } from "./runs.ts";
 
@@ -7,6 +9,7 @@ export interface PollerOptions {
   readonly api: Pick<WorkerApi, "getScheduledFlowRuns">;
   readonly clock: Clock;
   readonly runs: Runs;
+  readonly observer: Pick<Required<WorkerObserver>, "polled">;
   readonly announcements: Announcements;
   readonly workPoolName: string;
   readonly workQueues: readonly string[];
@@ -67,15 +70,17 @@ export class Poller {
   }
 
   /** One poll. Returns after how many milliseconds to poll again when the ordinary interval is too long. */
-  async poll(signal: AbortSignal): Promise<number | undefined> {
+  async poll(call: CallOptions & { readonly signal: AbortSignal }): Promise<number | undefined> {
+    const { signal } = call;
     const { api, clock, runs, workPoolName, workQueues, prefetchMs } = this.#options;
     const now = clock.now();
     const found = await api.getScheduledFlowRuns(
       workPoolName,
       { workQueueNames: workQueues, scheduledBefore: new Date(now + prefetchMs) },
-      { signal },
+      call,
     );
     this.#lastPollAt = clock.now();
+    this.#options.observer.polled(found.length);
     this.#forgetPauses(now);
     this.#hasLeftovers = false;
     let submitted = 0;

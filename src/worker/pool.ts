@@ -69,7 +69,7 @@ export class PoolSync {
     return pool;
   }
 
-  async heartbeat(signal: AbortSignal): Promise<void> {
+  async heartbeat(call: CallOptions): Promise<void> {
     if (this.#workPool === null) return;
     const { api, workPoolName, workerName, heartbeatIntervalMs, wantsWorkerId } = this.#options;
     const heartbeat = {
@@ -77,7 +77,7 @@ export class PoolSync {
       heartbeatIntervalSeconds: Math.max(1, Math.round(heartbeatIntervalMs / 1000)),
       returnId: wantsWorkerId && this.#workerId === null,
     };
-    this.#workerId = (await api.heartbeatWorker(workPoolName, heartbeat, { signal })) ?? this.#workerId;
+    this.#workerId = (await api.heartbeatWorker(workPoolName, heartbeat, call)) ?? this.#workerId;
   }
 
   async #create(signal: AbortSignal): Promise<WorkPool> {

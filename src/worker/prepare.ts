@@ -73,6 +73,7 @@ export async function prepareRun(
       prefectSettings: room.prefectSettings,
       workerName: room.workerName,
       workerId: room.workerId(),
+      traceparent: room.observer.traceparent(flowRun.id),
       flowRun,
       flow,
       deployment,
@@ -98,9 +99,12 @@ export async function announceSubmission({ flowRun, record }: Claim, room: RunRo
   const options = { retries: 0, deadlineMs: ANNOUNCEMENT_MS, signal: closing };
   const proposal = submitting(record.entry.transitionIds.submitting);
   await api.setFlowRunState(flowRun.id, proposal, { force: false, ...options }).catch(() => undefined);
+  const traceparent = room.observer.traceparent(flowRun.id);
   // After the state, for at the same time a SQLite server answers 503 to one of them; labels may come late.
   api
     .updateFlowRunLabels(flowRun.id, {
+      // Where the engine finds its parent span (prefect/telemetry/run_telemetry.py).
+      ...(traceparent === null ? {} : { __OTEL_TRACEPARENT: traceparent }),
       "prefect.worker.name": room.workerName,
       "prefect.worker.type": pool.type,
       "prefect.work-pool.name": pool.name,

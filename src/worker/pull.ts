@@ -10,6 +10,7 @@ import { pullsByItself } from "./job.ts";
 import type { StepLog } from "../steps/types.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunRoom } from "./room.ts";
+import type { Timings } from "./timings.ts";
 
 /** Where the flow's code lies, and what the steps changed for the process that follows. */
 export interface PulledCode {
@@ -27,7 +28,7 @@ export interface PulledCode {
  * Runs the deployment's pull steps in the workspace (protocol §5), or fetches its storage when it has none.
  * Rejects with a StepError that says which step failed and why, or with RunStopped.
  */
-export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledCode> {
+export async function pullCode(run: PreparedRun, room: RunRoom, timings: Timings): Promise<PulledCode> {
   const { deployment, job, workspace, control } = run;
   const untouched = { directory: workspace.directory, env: run.env, pythonPath: [], entrypoint: null };
   if (deployment === null || pullsByItself(job)) return untouched;
@@ -44,7 +45,10 @@ export async function pullCode(run: PreparedRun, room: RunRoom): Promise<PulledC
     signal: control.signal,
     registerSecret: (secret: string) => run.secrets.add(secret),
   };
-  const pulled = await fetchDeploymentCode(stage, deployment, (step) => room.events.pullStep(run, step));
+  const pulled = await fetchDeploymentCode(stage, deployment, (step) => {
+    timings.learn({ stepsDone: step.index + 1 });
+    room.events.pullStep(run, step);
+  });
   control.signal.throwIfAborted();
   const { [STEPS_VARIABLE]: _, ...env } = pulled.env;
   if (job.engine === "none") return { ...pulled, env, entrypoint: null };

@@ -74,7 +74,7 @@ export async function conclude(
 const CANCELLATION: Verdict = { proposal: cancelled(CANCELLED_BY_USER), force: true };
 
 function endedAs(state: State): RunEnd {
-  return { kind: "ended", state: state.name, message: state.message ?? undefined };
+  return { kind: "ended", state: state.name, type: state.type, message: state.message ?? undefined };
 }
 
 // Without its entry the report is only lost if the worker dies before it is delivered; a full disk must not keep it back.

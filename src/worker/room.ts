@@ -6,6 +6,7 @@ import type { Redactor } from "../log/redactor.ts";
 import type { WorkPool } from "../api/types.ts";
 import type { WorkerEvents } from "./events.ts";
 import type { Journal } from "./journal.ts";
+import type { WorkerObserver } from "./observer.ts";
 import type { WorkerApi } from "./ports.ts";
 import type { Workspaces } from "./workspace.ts";
 
@@ -20,6 +21,7 @@ export interface RunRoom {
   readonly journal: Journal;
   readonly workspaces: Workspaces;
   readonly events: WorkerEvents;
+  readonly observer: Required<WorkerObserver>;
   readonly workerName: string;
   readonly workPoolName: string;
   /** As read by the last sync. */

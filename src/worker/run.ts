@@ -7,7 +7,7 @@ import { pullCode } from "./pull.ts";
 import { announceSubmission, prepareRun } from "./prepare.ts";
 import { settleAttempt, settleFailure } from "./settle.ts";
 
-import type { FlowRun } from "../api/types.ts";
+import type { FlowRun, StateType } from "../api/types.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Claim } from "./claim.ts";
 import type { RunControl } from "./control.ts";
@@ -21,7 +21,13 @@ export type RunEnd =
   | { readonly kind: "refused"; readonly reason: string }
   /** It waits for a worker as before. */
   | { readonly kind: "returned"; readonly reason: string }
-  | { readonly kind: "ended"; readonly state: string; readonly message?: string | undefined };
+  | {
+      readonly kind: "ended";
+      readonly state: string;
+      /** Undefined for a run that was deleted. */
+      readonly type?: StateType | undefined;
+      readonly message?: string | undefined;
+    };
 
 /** What a run tells those who gave it its slots. */
 export interface RunProgress {
@@ -66,9 +72,10 @@ async function carryOut(
     if (claim.obstacle !== null) throw claim.obstacle;
     timings.enter("resolve");
     run = await prepareRun(claim, announced, control, secrets, room);
+    timings.learn({ deploymentName: run.deployment?.name, flowName: run.flow?.name });
 
     timings.enter("pull");
-    const code = await pullCode(run, room);
+    const code = await pullCode(run, room, timings);
 
     timings.enter("launch");
     return run.job.engine === "none"

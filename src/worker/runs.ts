@@ -2,6 +2,7 @@ import { coerceError } from "../errors.ts";
 import { Capacity } from "./capacity.ts";
 import { RunControl } from "./control.ts";
 import { executeFlowRun } from "./run.ts";
+import { runSnapshot } from "./snapshot.ts";
 import { Timings } from "./timings.ts";
 
 import type { FlowRun } from "../api/types.ts";
@@ -9,6 +10,7 @@ import type { Slot } from "./capacity.ts";
 import type { StopReason } from "./control.ts";
 import type { RunRoom } from "./room.ts";
 import type { RunEnd, RunProgress } from "./run.ts";
+import type { RunInHand, RunSnapshot } from "./snapshot.ts";
 
 export interface RunsOptions {
   readonly room: RunRoom;
@@ -24,17 +26,10 @@ export interface RunsOptions {
   readonly onReturned: (flowRunId: string) => void;
 }
 
-interface RunInHand {
-  readonly flowRun: Pick<FlowRun, "id" | "name">;
-  readonly control: RunControl;
-  readonly timings: Timings | null;
-  readonly done: Promise<void>;
-}
-
 /** The runs that this worker has in hand, each in a slot that it can't leave without freeing it. */
 export class Runs {
   readonly #options: RunsOptions;
-  readonly #inHand = new Map<string, RunInHand>();
+  readonly #inHand = new Map<string, { readonly run: RunInHand; readonly done: Promise<void> }>();
   readonly #capacity: Capacity;
   readonly #starting: Capacity;
   #waiting: (() => void)[] = [];
@@ -53,6 +48,18 @@ export class Runs {
     return [...this.#inHand.keys()];
   }
 
+  get slots(): Capacity {
+    return this.#capacity;
+  }
+
+  get startSlots(): Capacity {
+    return this.#starting;
+  }
+
+  snapshots(): RunSnapshot[] {
+    return [...this.#inHand.values()].map(({ run }) => runSnapshot(run));
+  }
+
   has(flowRunId: string): boolean {
     return this.#inHand.has(flowRunId);
   }
@@ -68,12 +75,19 @@ export class Runs {
     }
     const { room } = this.#options;
     const control = new RunControl();
-    const timings = new Timings(room.clock);
+    const timings = new Timings(room.clock, (phase, from, spentMs) =>
+      room.observer.runEntered(run, phase, from, spentMs),
+    );
+    const run = inHand(flowRun, control, timings, room.clock.now());
+    room.observer.runTaken(run);
     const life = executeFlowRun(flowRun, control, timings, room, {
       onStarted: () => this.#release(startSlot),
-      onStuck: () => this.#release(startSlot, slot),
+      onStuck: () => {
+        timings.stuck();
+        this.#release(startSlot, slot);
+      },
     });
-    this.#hold(flowRun, control, timings, life, [startSlot, slot]);
+    this.#hold(run, life, [startSlot, slot]);
     return true;
   }
 
@@ -85,20 +99,23 @@ export class Runs {
   ): void {
     const slot = this.#capacity.tryAcquire();
     const slots = slot === null ? [] : [slot];
+    const { room } = this.#options;
+    const run = inHand(flowRun, control, null, room.clock.now());
+    room.observer.runTaken(run);
     const life = live({ onStuck: () => this.#release(...slots) });
-    this.#hold(flowRun, control, null, life, slots);
+    this.#hold(run, life, slots);
   }
 
   /** False when there is nothing to do: the run is not in hand, or it is being stopped for this reason already. */
   stop(flowRunId: string, reason: StopReason, graceMs: number): boolean {
-    const control = this.#inHand.get(flowRunId)?.control;
+    const control = this.#inHand.get(flowRunId)?.run.control;
     if (control === undefined || control.reason === reason) return false;
     control.stop(reason, { graceMs });
     return true;
   }
 
   stopAll(reason: StopReason, graceMs: number): void {
-    for (const { control } of this.#inHand.values()) control.stop(reason, { graceMs });
+    for (const { run } of this.#inHand.values()) run.control.stop(reason, { graceMs });
   }
 
   /** Resolves when the next run gives a slot back. */
@@ -108,24 +125,20 @@ export class Runs {
 
   /** Resolves when no run is in hand any more. */
   async idle(): Promise<void> {
-    while (this.#inHand.size > 0) await Promise.all([...this.#inHand.values()].map((run) => run.done));
+    while (this.#inHand.size > 0) await Promise.all([...this.#inHand.values()].map(({ done }) => done));
   }
 
-  #hold(
-    flowRun: Pick<FlowRun, "id" | "name">,
-    control: RunControl,
-    timings: Timings | null,
-    life: Promise<RunEnd>,
-    slots: readonly Slot[],
-  ): void {
+  #hold(run: RunInHand, life: Promise<RunEnd>, slots: readonly Slot[]): void {
+    const { flowRun, timings } = run;
     const done = this.#watch(flowRun, timings, life).then((end) => {
       this.#inHand.delete(flowRun.id);
+      this.#options.room.observer.runEnded(run, end);
       // Before a slot is free: the poll that follows may show it again, and must not claim it in a busy loop.
       if (end?.kind === "refused") this.#options.onRefused(flowRun.id);
       else if (end?.kind !== "ended") this.#options.onReturned(flowRun.id);
       this.#release(...slots);
     });
-    this.#inHand.set(flowRun.id, { flowRun, control, timings, done });
+    this.#inHand.set(flowRun.id, { run, done });
   }
 
   #release(...slots: readonly Slot[]): void {
@@ -167,4 +180,22 @@ export class Runs {
       return null;
     }
   }
+}
+
+function inHand(
+  flowRun: RunInHand["flowRun"],
+  control: RunControl,
+  timings: Timings | null,
+  takenAt: number,
+): RunInHand {
+  return {
+    flowRun,
+    control,
+    timings,
+    takenAt,
+    isAdopted: timings === null,
+    get facts() {
+      return timings?.facts ?? null;
+    },
+  };
 }

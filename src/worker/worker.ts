@@ -1,5 +1,6 @@
 import { WorkerError, coerceError } from "../errors.ts";
 import { startLoop } from "../lifecycle/loop.ts";
+import { Pulse } from "../lifecycle/pulse.ts";
 import { Scope } from "../lifecycle/scope.ts";
 import { Announcements } from "./announcements.ts";
 import { findCancelling } from "./cancellation.ts";
@@ -7,43 +8,11 @@ import { Poller } from "./poller.ts";
 import { recoverRuns } from "./recovery.ts";
 import { Runs } from "./runs.ts";
 
-import type { Loop } from "../lifecycle/loop.ts";
-import type { PoolSync } from "./pool.ts";
+import type { CallOptions } from "../api/http.ts";
+import type { GoingOn, Loop } from "../lifecycle/loop.ts";
 import type { RunRoom } from "./room.ts";
-
-/**
- * created → starting → running → draining → stopped
- *
- * - starting: the pool is read for the first time; an API that is away is waited for.
- * - running: polls, claims, watches.
- * - draining: no new claims; runs in hand may end until the drain deadline, then they are handed back.
- * - stopped: nothing is in hand any more.
- */
-export type WorkerState = "created" | "starting" | "running" | "draining" | "stopped";
-
-interface WorkerSettings {
-  readonly workQueues: readonly string[];
-  readonly limit: number | null;
-  readonly startLimit: number;
-  readonly prefetchMs: number;
-  readonly pollIntervalMs: number;
-  readonly heartbeatIntervalMs: number;
-  readonly cancellationPollMs: number;
-  readonly drainTimeoutMs: number;
-  readonly runOnce: boolean;
-}
-
-/** Pushes what the server announces about the pool's runs; absent servers are fine, polling covers them. */
-export interface Announcer {
-  subscribe(handlers: {
-    readonly workPoolId: string;
-    /** Announcements come from now on; what was announced before must be polled for. */
-    readonly onConnected: () => void;
-    readonly onScheduled: (flowRunId: string) => void;
-    readonly onCancelling: (flowRunId: string) => void;
-    readonly signal: AbortSignal;
-  }): Promise<void>;
-}
+import type { WorkerSnapshot } from "./snapshot.ts";
+import type { WorkerOptions, WorkerState } from "./worker-options.ts";
 
 // Prefect's own variation of its intervals (prefect/utilities/services.py).
 const JITTER = 0.3;
@@ -55,16 +24,6 @@ const FIRST_CALL = { retries: 0, deadlineMs: 8000 };
 // How long final reports may take when the worker was told twice to go.
 const LAST_REPORT_MS = 10_000;
 
-export interface WorkerOptions {
-  readonly room: Omit<RunRoom, "closing" | "workPool" | "workerId">;
-  readonly closing: AbortController;
-  readonly pool: PoolSync;
-  readonly announcer: Announcer | null;
-  readonly settings: WorkerSettings;
-  /** Called once, when the pool was read for the first time. */
-  readonly onReady: () => void;
-}
-
 /** Serves one work pool until it is stopped. Build it synchronously, then await {@link run}. */
 export class Worker {
   readonly #options: WorkerOptions;
@@ -73,7 +32,9 @@ export class Worker {
   readonly #poller: Poller;
   readonly #announcements = new Announcements();
   readonly #stopping = new AbortController();
+  readonly #pulses: Readonly<Record<"poll" | "sync" | "cancellation", Pulse>>;
   #state: WorkerState = "created";
+  #drainsUntil: number | null = null;
   #pollLoop: Loop | undefined;
 
   constructor(options: WorkerOptions) {
@@ -89,6 +50,8 @@ export class Worker {
       },
       workerId: () => pool.workerId,
     };
+    const { clock } = options.room;
+    this.#pulses = { poll: new Pulse(clock), sync: new Pulse(clock), cancellation: new Pulse(clock) };
     this.#runs = new Runs({
       room: this.#room,
       limit: settings.limit,
@@ -104,6 +67,7 @@ export class Worker {
       api: this.#room.api,
       clock: this.#room.clock,
       runs: this.#runs,
+      observer: this.#room.observer,
       announcements: this.#announcements,
       workPoolName: this.#room.workPoolName,
       workQueues: settings.workQueues,
@@ -119,8 +83,29 @@ export class Worker {
     return this.#runs.size;
   }
 
-  get lastPollAt(): number | null {
-    return this.#poller.lastPollAt;
+  /** What it does at this moment; costs nothing until it is asked for. */
+  snapshot(): WorkerSnapshot {
+    const { settings, pool } = this.#options;
+    const { slots, startSlots } = this.#runs;
+    return {
+      state: this.#state,
+      name: this.#room.workerName,
+      workPool: {
+        name: this.#room.workPoolName,
+        type: pool.workPool?.type ?? null,
+        isPaused: pool.workPool?.is_paused ?? false,
+        concurrencyLimit: pool.workPool?.concurrency_limit ?? null,
+      },
+      workQueues: settings.workQueues,
+      slots: { limit: slots.limit, inUse: slots.inUse },
+      startSlots: { limit: startSlots.limit, inUse: startSlots.inUse },
+      lastPollAt: this.#poller.lastPollAt,
+      drainsUntil: this.#drainsUntil,
+      lateLoops: Object.entries(this.#pulses)
+        .map(([name, { lateMs }]) => ({ name, lateMs }))
+        .filter(({ lateMs }) => lateMs > 0),
+      runs: this.#runs.snapshots(),
+    };
   }
 
   /** Works until it is stopped, or, with `runOnce`, until the runs of one poll have ended. Rejects for an unusable pool only. */
@@ -163,6 +148,12 @@ export class Worker {
     if (this.#state === to) return;
     this.#room.logger.debug({ from: this.#state, to }, "Worker changes state");
     this.#state = to;
+    this.#room.observer.stateChanged(to);
+  }
+
+  // An attempt, and the CSRF token that it may have to fetch before.
+  get #tickMs(): number {
+    return 2 * this.#options.settings.requestTimeoutMs;
   }
 
   // Waits for the API as long as it takes; only a pool or a key that can't work ends the worker (protocol §1.2).
@@ -171,7 +162,9 @@ export class Worker {
     const { logger, clock } = this.#room;
     const signal = this.#stopping.signal;
     let failures = 0;
+    const { poll: pulse } = this.#pulses;
     while (!signal.aborted) {
+      pulse.promise(this.#tickMs);
       try {
         if ((await pool.refresh(signal, FIRST_CALL)) !== null) return true;
         failures = 0;
@@ -187,9 +180,11 @@ export class Worker {
             "The Prefect API does not answer; the worker keeps trying",
           );
         }
+        pulse.promise(retryMs);
         await clock.sleep(retryMs, signal).catch(() => undefined);
         continue;
       }
+      pulse.promise(this.#options.settings.pollIntervalMs);
       await clock.sleep(this.#options.settings.pollIntervalMs, signal).catch(() => undefined);
     }
     return false;
@@ -200,12 +195,16 @@ export class Worker {
     const { clock, logger, api } = this.#room;
     let isFirstSync = true;
     const sync = startLoop(
-      async (signal) => {
-        if (!isFirstSync) await pool.refresh(signal);
+      async (signal, goingOn) => {
+        const call = callOf(signal, goingOn);
+        if (!isFirstSync) await pool.refresh(signal, call);
         isFirstSync = false;
-        await pool.heartbeat(signal);
+        goingOn(0);
+        await pool.heartbeat(call);
       },
       {
+        pulse: this.#pulses.sync,
+        tickMs: this.#tickMs,
         intervalMs: settings.heartbeatIntervalMs,
         clock,
         signal: scope.signal,
@@ -217,10 +216,12 @@ export class Worker {
       },
     );
     const cancellation = startLoop(
-      async (signal) => {
-        for (const id of await findCancelling(api, this.#runs.ids, signal)) this.#cancel(id);
+      async (signal, goingOn) => {
+        for (const id of await findCancelling(api, this.#runs.ids, callOf(signal, goingOn))) this.#cancel(id);
       },
       {
+        pulse: this.#pulses.cancellation,
+        tickMs: this.#tickMs,
         intervalMs: settings.cancellationPollMs,
         clock,
         signal: scope.signal,
@@ -253,8 +254,8 @@ export class Worker {
     const { clock, logger } = this.#room;
     let outageSince: number | null = null;
     this.#pollLoop = startLoop(
-      async (signal) => {
-        const againMs = await this.#poller.poll(signal);
+      async (signal, goingOn) => {
+        const againMs = await this.#poller.poll(callOf(signal, goingOn));
         if (outageSince !== null) {
           const seconds = Math.round((clock.monotonic() - outageSince) / 1000);
           logger.info({ seconds }, `The Prefect API answers again after ${seconds} s`);
@@ -263,12 +264,15 @@ export class Worker {
         return againMs;
       },
       {
+        pulse: this.#pulses.poll,
+        tickMs: this.#tickMs,
         intervalMs: settings.pollIntervalMs,
         jitter: JITTER,
         maxIntervalMs: Math.max(settings.pollIntervalMs, MAX_BACKOFF_MS),
         clock,
         signal: this.#stopping.signal,
         onError: (error, failures) => {
+          this.#room.observer.pollFailed(error);
           outageSince ??= clock.monotonic();
           if (failures === 1 || failures % 10 === 0) {
             logger.error({ err: error, failures }, "Polling for flow runs failed; the worker keeps trying");
@@ -281,9 +285,10 @@ export class Worker {
 
   async #pollOnce(): Promise<void> {
     const { signal } = this.#stopping;
+    this.#pulses.poll.end();
     for (;;) {
       const released = this.#runs.nextRelease(); // before the poll, or one during it would be missed
-      await this.#poller.poll(signal);
+      await this.#poller.poll({ signal });
       if (!this.#poller.hasLeftovers || signal.aborted) break;
       await Promise.race([released, aborted(signal)]);
     }
@@ -291,9 +296,11 @@ export class Worker {
   }
 
   async #drain(): Promise<void> {
-    this.#transition("draining");
     const { drainTimeoutMs } = this.#options.settings;
     const { logger, clock } = this.#room;
+    this.#pulses.poll.end(); // it may have been stopped while it waited for its pool
+    this.#drainsUntil = clock.now() + drainTimeoutMs;
+    this.#transition("draining");
     if (this.#runs.size === 0) return;
     logger.info(
       { runs: this.#runs.size, drainSeconds: drainTimeoutMs / 1000 },
@@ -313,6 +320,7 @@ export class Worker {
 
   #cancel(flowRunId: string): void {
     if (this.#runs.stop(flowRunId, "cancel", this.#room.killGraceMs)) {
+      this.#room.observer.cancelling(flowRunId);
       this.#room.logger.info({ flowRunId }, `Cancelling flow run '${flowRunId}'`);
     }
   }
@@ -326,6 +334,11 @@ export class Worker {
     const limit = this.#options.pool.workPool?.concurrency_limit;
     return limit !== null && limit !== undefined;
   }
+}
+
+/** An API call of a loop's tick: while it waits for its next attempt, the tick does not hang. */
+function callOf(signal: AbortSignal, goingOn: GoingOn): CallOptions & { readonly signal: AbortSignal } {
+  return { signal, onRetry: ({ delayMs }) => goingOn(delayMs) };
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

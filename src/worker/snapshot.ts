@@ -1,0 +1,100 @@
+import type { RunControl, StopReason } from "./control.ts";
+import type { ObservedRun } from "./observer.ts";
+import type { Phase, Timings } from "./timings.ts";
+import type { WorkerState } from "./worker-options.ts";
+
+/** What a worker does at this moment. Times are milliseconds since the epoch. */
+export interface WorkerSnapshot {
+  readonly state: WorkerState;
+  readonly name: string;
+  readonly workPool: {
+    readonly name: string;
+    /** Null before the pool was read, or while it does not exist. */
+    readonly type: string | null;
+    readonly isPaused: boolean;
+    readonly concurrencyLimit: number | null;
+  };
+  readonly workQueues: readonly string[];
+  readonly slots: Slots;
+  /** Of runs on their way to a running engine. */
+  readonly startSlots: Slots;
+  /** Of the last poll that was answered. */
+  readonly lastPollAt: number | null;
+  /** When the runs are handed back, while it drains. */
+  readonly drainsUntil: number | null;
+  /** Loops that were to be heard of and were not, and for how long. */
+  readonly lateLoops: readonly { readonly name: string; readonly lateMs: number }[];
+  readonly runs: readonly RunSnapshot[];
+}
+
+interface Slots {
+  /** Null: no limit. */
+  readonly limit: number | null;
+  readonly inUse: number;
+}
+
+export interface RunSnapshot {
+  readonly id: string;
+  readonly name: string;
+  readonly deploymentId: string | null;
+  readonly deploymentName: string | null;
+  readonly flowName: string | null;
+  readonly phase: Phase | "adopted";
+  readonly takenAt: number;
+  readonly phaseSince: number;
+  readonly waitingFor: string;
+  /** Why it is being ended early. */
+  readonly stopping: StopReason | null;
+}
+
+/** What a snapshot of one run is made of. */
+export interface RunInHand extends ObservedRun {
+  readonly control: RunControl;
+  readonly timings: Timings | null;
+  readonly takenAt: number;
+}
+
+export function runSnapshot(run: RunInHand): RunSnapshot {
+  const { flowRun, facts, timings, control } = run;
+  return {
+    id: flowRun.id,
+    name: flowRun.name,
+    deploymentId: flowRun.deployment_id ?? null,
+    deploymentName: facts?.deploymentName ?? null,
+    flowName: facts?.flowName ?? null,
+    phase: timings?.phase ?? "adopted",
+    takenAt: run.takenAt,
+    phaseSince: timings?.since ?? run.takenAt,
+    waitingFor: waitingFor(run),
+    stopping: control.reason ?? null,
+  };
+}
+
+const STOPPING: Readonly<Record<StopReason, string>> = {
+  cancel: "cancelled",
+  "hand-back": "handed back",
+  end: "ended",
+};
+
+function waitingFor({ control, timings, facts }: RunInHand): string {
+  if (timings?.isStuck === true) return "the Prefect API, which does not answer";
+  const { infrastructureId: id, reason } = control;
+  const infrastructure = id === undefined ? "its process" : /^\d+$/.test(id) ? `process ${id}` : id;
+  const end = `the end of ${infrastructure}${reason === undefined ? "" : `, which is being ${STOPPING[reason]}`}`;
+  switch (timings?.phase) {
+    case "claim":
+      return "the server's answer to the claim";
+    case "resolve":
+      return "deployment, blocks and variables from the API";
+    case "pull":
+      return `pull step ${(facts?.stepsDone ?? 0) + 1}`;
+    case "launch":
+      return "the start of its process";
+    case "run":
+      return end;
+    case "report":
+      return "the API to take its final state";
+    case undefined:
+      return id === undefined ? "its state, to settle what an earlier worker left" : end;
+  }
+}

@@ -9,7 +9,6 @@ import { parseJson } from "../json/parse.ts";
 import { isJsonObject } from "../json/value.ts";
 import { createProcessLauncher } from "../launcher/process/process-launcher.ts";
 import { systemClock } from "../lifecycle/clock.ts";
-import { FlowRunLogShipper } from "../log/flow-run-logs.ts";
 import { discoverPython } from "../steps/python.ts";
 import { WorkerEvents } from "../worker/events.ts";
 import { startHousekeeping } from "../worker/housekeeping.ts";
@@ -19,6 +18,7 @@ import { PoolSync } from "../worker/pool.ts";
 import { Worker } from "../worker/worker.ts";
 import { Workspaces } from "../worker/workspace.ts";
 import { openOperations } from "./operations.ts";
+import { createRunLogs } from "./run-logs.ts";
 import { isCloud } from "./session.ts";
 
 import type { JsonObject } from "../json/value.ts";
@@ -54,15 +54,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
     heartbeatIntervalMs: config.worker.heartbeatMs,
     wantsWorkerId: isCloud(config),
   });
-  const runLogs = new FlowRunLogShipper({
-    send: (batch) => (config.logging.toApi.enabled ? client.createLogs(batch) : Promise.resolve()),
-    redactor,
-    clock,
-    logger,
-    batchIntervalMs: config.logging.toApi.batchIntervalMs,
-    maxBatchBytes: Math.max(1, config.logging.toApi.batchSize - config.logging.toApi.maxLogSize),
-    maxLogBytes: config.logging.toApi.maxLogSize,
-  });
+  const runLogs = createRunLogs(session);
   const events = new WorkerEvents({
     api: client,
     clock,

@@ -47,7 +47,7 @@ export interface OutcomeReceipt {
 }
 
 /** Why an attempt is ended early; tells the engine what to do with the run's state (protocol §7.3). */
-export type StopIntent = "cancel" | "reschedule" | "none";
+export type StopIntent = "cancel" | "reschedule" | "relinquish" | "none";
 
 export interface StopOptions {
   readonly intent: StopIntent;
@@ -55,6 +55,8 @@ export interface StopOptions {
   readonly graceMs: number;
   /** How long to wait for the engine's acknowledgement of the intent. */
   readonly acknowledgeMs?: number;
+  /** Kill at once, instead of asking, an engine that does not take note of the intent: it must not report a state any more. */
+  readonly mustAcknowledge?: boolean;
 }
 
 export interface StopResult {

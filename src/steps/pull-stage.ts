@@ -5,6 +5,11 @@ import type { StepLog } from "./types.ts";
 export interface PullStage {
   /** Absolute directory in which the preparation begins. */
   readonly cwd: string;
+  /**
+   * Absolute directory in which the runner was started, where it is another one: the deployment's storage path, and the first
+   * step's relative directory, count from there; steps in Python can import its modules.
+   */
+  readonly sourceCwd?: string | undefined;
   /** Environment of the flow run before the steps. */
   readonly env: Readonly<Record<string, string>>;
   /** Absolute path of the flow's interpreter; called only when a step needs it. */

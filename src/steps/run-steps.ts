@@ -102,7 +102,7 @@ async function runAll(
     selected: undefined,
   };
   const stage = stageOf(options, progress);
-  const python = new PythonSteps(stage, progress.cwd);
+  const python = new PythonSteps(stage, options.sourceCwd ?? progress.cwd);
   try {
     if (steps.total > 0) log.info(`Running ${steps.total} deployment ${kind} step(s)`);
     for (const step of steps.items) {
@@ -132,7 +132,13 @@ async function runStep(
   log.info(`Executing deployment step: ${stepName}`);
   try {
     const resolved = await resolveInputs(inputs, progress, options);
-    const context: StepContext = { ...stage, cwd: progress.cwd, env: { ...progress.env } };
+    const context: StepContext = {
+      ...stage,
+      cwd: progress.cwd,
+      // An image that brings its code: only the first step finds it by a relative path.
+      sourceCwd: index === 0 ? stage.sourceCwd : undefined,
+      env: { ...progress.env },
+    };
     const outcome = await execute(step, resolved, context, { python, kind: options.kind ?? "pull" });
     options.signal.throwIfAborted();
     settle(outcome, step, progress);
@@ -221,6 +227,7 @@ async function existing(directory: string): Promise<string> {
 function stageOf(stage: PullStage, progress: Pick<Progress, "python">): PullStage {
   return {
     cwd: stage.cwd,
+    sourceCwd: stage.sourceCwd,
     env: stage.env,
     python: async () => progress.python ?? (await stage.python()),
     environmentsDir: stage.environmentsDir,

@@ -20,12 +20,13 @@ export const setWorkingDirectory: NativeStep = {
 
 async function run(inputs: JsonObject, context: StepContext): Promise<StepOutcome> {
   const given = new StepInputs("set_working_directory", inputs, ["directory"]).text("directory");
-  const path = resolve(context.cwd, given);
+  const from = context.sourceCwd ?? context.cwd;
+  const path = resolve(from, given);
   const found = await stat(path).catch(() => undefined);
   if (given === "" || found?.isDirectory() !== true) {
     const what = given === "" ? "The directory is empty" : `There is no directory ${path}`;
     throw new StepError(what, {
-      hint: `A relative path counts from ${context.cwd}, the directory of the steps before.`,
+      hint: `A relative path counts from ${from}, ${context.sourceCwd === undefined ? "the directory of the steps before" : "where the command was started"}.`,
     });
   }
   const directory = await realpath(path);

@@ -31,7 +31,8 @@ export async function prepareStorage(options: StorageOptions): Promise<PulledCod
   const { env, log, path, storageDocumentId, entrypoint } = options;
   const cwd = await realpath(options.cwd);
   const base = storageBase(env);
-  const source = path === null ? cwd : resolve(cwd, withHome(withBase(path, base), env));
+  const sourceCwd = options.sourceCwd ?? cwd;
+  const source = path === null ? sourceCwd : resolve(sourceCwd, withHome(withBase(path, base), env));
   const untouched = { directory: cwd, outputs: {}, env, pythonPath: [] };
   if (options.onlyForEntrypoint === true && storageDocumentId === null) {
     if (!(await entrypointExists(entrypoint, source))) return untouched;
@@ -67,7 +68,7 @@ async function pullBlock(
   cwd: string,
   options: StorageOptions,
 ): Promise<void> {
-  const python = new PythonSteps(options, cwd);
+  const python = new PythonSteps(options, options.sourceCwd ?? cwd);
   try {
     await mkdir(localPath, { recursive: true });
     await python.pullStorage({ documentId, fromPath, localPath }, { cwd, env: options.env });

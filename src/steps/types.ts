@@ -24,6 +24,8 @@ export interface ReferenceLookups {
 export interface StepContext {
   /** Absolute current directory of the flow's preparation; relative inputs count from here. */
   readonly cwd: string;
+  /** Where a relative directory of set_working_directory counts from instead (see PullStage). */
+  readonly sourceCwd?: string | undefined;
   /** Environment of the flow run (worker's own, settings, job variables), as the engine would see it. */
   readonly env: Readonly<Record<string, string>>;
   /** Absolute path of the flow's Python interpreter; rejects with a clear StepError when there is none. */

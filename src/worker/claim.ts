@@ -98,7 +98,8 @@ function openRecord(flowRun: FlowRun, room: RunRoom): JournalRecord | Error {
   }
 }
 
-async function readSubject(flowRun: FlowRun, { api, closing }: RunRoom): Promise<Subject> {
+/** Reads what the run is a run of. Rejects with DeploymentGone. */
+export async function readSubject(flowRun: FlowRun, { api, closing }: RunRoom): Promise<Subject> {
   const { deployment_id: deploymentId } = flowRun;
   const [deployment, flow] = await Promise.all([
     deploymentId === null ? null : api.readDeployment(deploymentId, { signal: closing }),

@@ -1,4 +1,4 @@
-import type { Infrastructure, StopResult } from "../launcher/types.ts";
+import type { Infrastructure, StopIntent, StopResult } from "../launcher/types.ts";
 
 /**
  * Why a run is ended early.
@@ -6,11 +6,27 @@ import type { Infrastructure, StopResult } from "../launcher/types.ts";
  * - `cancel`: its user wants it; ends as CANCELLED.
  * - `hand-back`: the worker must go and another one shall run it; ends as SCHEDULED "AwaitingRetry" where the engine can be
  *   interrupted so, else as CRASHED.
+ * - `reschedule`: the same, but whatever its engine does: one that does not take note is killed.
+ * - `relinquish`: whoever started us starts the same attempt again; its state is left alone.
  * - `end`: the worker must go now; ends as CRASHED.
  */
-export type StopReason = "cancel" | "hand-back" | "end";
+export type StopReason = "cancel" | "hand-back" | "reschedule" | "relinquish" | "end";
 
-const RANK: Readonly<Record<StopReason, number>> = { "hand-back": 0, end: 1, cancel: 2 };
+const RANK: Readonly<Record<StopReason, number>> = {
+  "hand-back": 0,
+  reschedule: 0,
+  relinquish: 0,
+  end: 1,
+  cancel: 2,
+};
+
+const INTENTS: Readonly<Record<StopReason, StopIntent>> = {
+  "hand-back": "reschedule",
+  reschedule: "reschedule",
+  relinquish: "relinquish",
+  end: "none",
+  cancel: "cancel",
+};
 
 /** Thrown by what a stop interrupts before the launch. */
 export class RunStopped extends Error {
@@ -76,9 +92,11 @@ export class RunControl {
 
   #signalInfrastructure(): void {
     if (this.#infrastructure === undefined || this.#reason === undefined) return;
-    const intent =
-      this.#reason === "cancel" ? "cancel" : this.#reason === "hand-back" ? "reschedule" : "none";
-    const stopped = this.#infrastructure.stop({ intent, graceMs: this.#graceMs });
+    const stopped = this.#infrastructure.stop({
+      intent: INTENTS[this.#reason],
+      graceMs: this.#graceMs,
+      mustAcknowledge: this.#reason === "reschedule" || this.#reason === "relinquish",
+    });
     this.#stopped ??= stopped;
   }
 }

@@ -16,6 +16,8 @@ export interface WorkerEventsOptions {
   readonly clock: Clock;
   readonly workerName: string;
   readonly workPool: () => WorkPool | null;
+  /** Who emits them, where it is no worker. */
+  readonly emitter?: PrefectEvent["resource"];
   /** Called when events can't be sent; once per change, as they are cosmetics. */
   readonly onError: (error: unknown) => void;
 }
@@ -126,7 +128,8 @@ export class WorkerEvents {
   }
 
   #worker(): PrefectEvent["resource"] {
-    const { workerName } = this.#options;
+    const { workerName, emitter } = this.#options;
+    if (emitter !== undefined) return emitter;
     const type = this.#options.workPool()?.type ?? "process";
     return {
       "prefect.resource.id": `prefect.worker.${type}.${slug(workerName)}`,

@@ -3,7 +3,7 @@ import type { Attempt, OutputTail } from "./attempt.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunRoom } from "./room.ts";
 
-/** Starts a run's process, notes it in the journal at once, and tells the API its `infrastructure_pid`. */
+/** Starts a run's process and notes it in the journal at once. */
 export async function startAttempt(
   run: PreparedRun,
   kind: Attempt["kind"],
@@ -11,7 +11,7 @@ export async function startAttempt(
   room: RunRoom,
   spec: Omit<LaunchSpec, "flowRunId" | "attempt" | "outputFile">,
 ): Promise<Attempt> {
-  const { flowRun, record, control, log } = run;
+  const { flowRun, record, control } = run;
   control.signal.throwIfAborted();
   const infrastructure = await room.launcher.launch({
     ...spec,
@@ -27,6 +27,12 @@ export async function startAttempt(
     throw error;
   }
   control.attach(infrastructure);
+  return { ...run, infrastructure, exited: infrastructure.exited, kind, outputTail: () => tail.lines };
+}
+
+/** Tells the API that the run's process has been started, and its `infrastructure_pid`. */
+export function announceLaunch({ infrastructure }: Attempt, run: PreparedRun, room: RunRoom): void {
+  const { flowRun, log } = run;
   log.info(`Completed submission of flow run '${flowRun.id}'`);
   room.events.submitted(run);
   // The child runs whether or not the server knows its pid; a lost pid only keeps others from cancelling it.
@@ -38,5 +44,4 @@ export async function startAttempt(
         "The flow run's infrastructure_pid could not be set",
       );
     });
-  return { ...run, infrastructure, exited: infrastructure.exited, kind, outputTail: () => tail.lines };
 }

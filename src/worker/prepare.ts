@@ -20,6 +20,8 @@ export interface PreparedRun extends Subject, Pick<Claim, "flowRun" | "record"> 
   readonly job: Job;
   readonly env: Readonly<Record<string, string>>;
   readonly workspace: Workspace;
+  /** Where relative paths of the code's source count from, where that is not the workspace. */
+  readonly sourceCwd?: string;
   readonly outputFile: string;
   readonly lookups: ReferenceLookups;
   readonly control: RunControl;

@@ -37,6 +37,7 @@ export async function pullCode(run: PreparedRun, room: RunRoom, timings: Timings
   const python = (): Promise<string> => flowPython(run, room);
   const stage = {
     cwd: workspace.directory,
+    sourceCwd: run.sourceCwd,
     env: { ...run.env, [STEPS_VARIABLE]: run.record.entry.attempt },
     lookups: run.lookups,
     python,

@@ -13,6 +13,8 @@ export interface Verdict {
   readonly proposal: StateProposal;
   /** Only CANCELLED is forced: the server protects what the engine itself reported (protocol §11.2). */
   readonly force: boolean;
+  /** Also where an onlooker has reported CRASHED. */
+  readonly replacesCrash?: boolean;
 }
 
 export interface ReportedRun {
@@ -60,7 +62,7 @@ export async function conclude(
       const state: State = found.state ?? { type: "PENDING", name: "Pending" };
       const hasMoved = sentFor?.id !== undefined && sentFor.id !== state.id && state.type !== "CANCELLING";
       const verdict = hasMoved ? null : decide(state);
-      if (verdict === null || (TERMINAL_STATES.has(state.type) && !verdict.force)) return endedAs(state);
+      if (verdict === null || isConcluded(state, verdict)) return endedAs(state);
       return await report(state, verdict);
     },
     room,
@@ -69,6 +71,10 @@ export async function conclude(
       logger.warn({ flowRunId: id, err: error }, "The end of a flow run could not be reported; trying again");
     },
   );
+}
+
+function isConcluded({ type }: State, { force, replacesCrash = false }: Verdict): boolean {
+  return TERMINAL_STATES.has(type) && !force && !(replacesCrash && type === "CRASHED");
 }
 
 const CANCELLATION: Verdict = { proposal: cancelled(CANCELLED_BY_USER), force: true };

@@ -16,11 +16,14 @@ export interface RunRoom {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly redactor: Redactor;
-  readonly runLogs: FlowRunLogShipper;
+  readonly runLogs: Pick<FlowRunLogShipper, "forRun">;
   readonly launcher: Launcher;
   readonly journal: Journal;
   readonly workspaces: Workspaces;
-  readonly events: WorkerEvents;
+  readonly events: Pick<
+    WorkerEvents,
+    "started" | "stopped" | "submitted" | "executed" | "cancelled" | "pullStep"
+  >;
   readonly observer: Required<WorkerObserver>;
   readonly workerName: string;
   readonly workPoolName: string;

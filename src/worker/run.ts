@@ -3,11 +3,13 @@ import { AttemptWithdrawn } from "../launcher/withdrawn.ts";
 import { claimRun } from "./claim.ts";
 import { runCommand } from "./command-run.ts";
 import { launchEngine } from "./engine-run.ts";
+import { announceLaunch } from "./launch.ts";
 import { pullCode } from "./pull.ts";
 import { announceSubmission, prepareRun } from "./prepare.ts";
 import { settleAttempt, settleFailure } from "./settle.ts";
 
 import type { FlowRun, StateType } from "../api/types.ts";
+import type { SecretRegistry } from "../log/redactor.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Claim } from "./claim.ts";
 import type { RunControl } from "./control.ts";
@@ -52,35 +54,53 @@ export async function executeFlowRun(
 ): Promise<RunEnd> {
   const outcome = await claimRun(flowRun, room, progress);
   if (outcome.kind !== "claimed") return outcome;
-  const end = await carryOut(outcome.claim, control, timings, room, progress);
-  outcome.claim.record.remove();
+  const { claim } = outcome;
+  const announced = announceSubmission(claim, room);
+  const end = await carryOut(claim, control, timings, room, progress, {
+    announced,
+    prepare: (secrets) => prepareRun(claim, announced, control, secrets, room),
+    onLaunched: (attempt, run) => announceLaunch(attempt, run, room),
+  });
+  claim.record.remove();
   return end;
 }
 
-async function carryOut(
+/** What differs between a run that a worker has claimed and one that it was told to execute. */
+interface Way {
+  /** Resolves when nothing that was said of the run can overtake a report. */
+  readonly announced: Promise<void>;
+  readonly prepare: (secrets: SecretRegistry) => Promise<PreparedRun>;
+  readonly onLaunched: (attempt: Attempt, run: PreparedRun) => void;
+}
+
+/** From resolve to report; the journal entry stays. */
+export async function carryOut(
   claim: Claim,
   control: RunControl,
   timings: Timings,
   room: RunRoom,
   progress: RunProgress,
+  { announced, prepare, onLaunched }: Way,
 ): Promise<RunEnd> {
-  const announced = announceSubmission(claim, room);
   const secrets = room.redactor.scope();
   let run: PreparedRun | undefined;
 
   async function start(): Promise<Attempt> {
     if (claim.obstacle !== null) throw claim.obstacle;
     timings.enter("resolve");
-    run = await prepareRun(claim, announced, control, secrets, room);
+    run = await prepare(secrets);
     timings.learn({ deploymentName: run.deployment?.name, flowName: run.flow?.name });
 
     timings.enter("pull");
     const code = await pullCode(run, room, timings);
 
     timings.enter("launch");
-    return run.job.engine === "none"
-      ? await runCommand(run, code, room, progress)
-      : await launchEngine(run, code, room);
+    const attempt =
+      run.job.engine === "none"
+        ? await runCommand(run, code, room, progress)
+        : await launchEngine(run, code, room);
+    onLaunched(attempt, run);
+    return attempt;
   }
 
   try {

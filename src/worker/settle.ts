@@ -74,7 +74,7 @@ export async function settleFailure(
     if (TERMINAL_STATES.has(state.type)) return null;
     // Whoever cancels a run that fails at the same time gets what he wants.
     if (state.type === "CANCELLING") return { proposal: cancelled(CANCELLED_BEFORE_START), force: true };
-    if (verdict.proposal.type === "CRASHED" && !hasLogged) {
+    if (verdict?.proposal.type === "CRASHED" && !hasLogged) {
       hasLogged = true;
       const text = room.redactor.redact(describe(error));
       const log = room.runLogs.forRun(flowRun.id, "prefect.flow_runs.worker");
@@ -84,14 +84,15 @@ export async function settleFailure(
     return verdict;
   };
   const end = await conclude(claim, decide, room, progress);
-  const isReturned = stop === undefined && end.kind === "ended" && end.state === verdict.proposal.name;
+  const isReturned = stop === undefined && end.kind === "ended" && end.state === verdict?.proposal.name;
   return isReturned && verdict.proposal.type === "SCHEDULED"
     ? { kind: "returned", reason: error.message }
     : end;
 }
 
 // Nothing has started yet, so a run that can't go on here, for no fault of its own, is as good as new for the next worker.
-function failureVerdict(error: Error, stop: StopReason | undefined, now: number): Verdict {
+function failureVerdict(error: Error, stop: StopReason | undefined, now: number): Verdict | null {
+  if (stop === "relinquish") return null;
   if (stop === "cancel") return { proposal: cancelled(CANCELLED_BEFORE_START), force: true };
   if (stop !== undefined) {
     const message = "The worker stopped before the flow run was started.";
@@ -124,7 +125,13 @@ export function judge({ attempt, result, state, acknowledged, now }: JudgeInputs
     if (state.type === "CANCELLED" || state.type === "COMPLETED" || state.type === "FAILED") return null;
     return { proposal: cancelled(CANCELLED_BY_USER), force: true };
   }
-  if (TERMINAL_STATES.has(state.type)) return null;
+  // The engine's own word that this attempt is concluded.
+  if ("receipt" in result && result.receipt !== undefined) return null;
+  const isEnded = TERMINAL_STATES.has(state.type);
+  if (reason === "reschedule" && (!isEnded || state.type === "CRASHED")) {
+    return { ...handBack(now), replacesCrash: true };
+  }
+  if (isEnded || reason === "relinquish") return null;
   // A program that ends with 0 when asked to has done what it wanted; it is the only one whose word counts.
   const isDone = attempt.kind === "command" && result.kind === "exited" && result.code === 0;
   const hasEndedByItself = result.kind === "exited" && (reason === undefined || isDone);
@@ -132,10 +139,12 @@ export function judge({ attempt, result, state, acknowledged, now }: JudgeInputs
   // An engine that never reported RUNNING has not begun with the flow: as good as new for the next worker.
   const canBeHandedBack =
     (reason === "hand-back" && acknowledged) || (reason !== undefined && state.type === "PENDING");
-  if (canBeHandedBack) {
-    return { proposal: awaitingRetry(now, "The worker stopped and handed the flow run back."), force: false };
-  }
+  if (canBeHandedBack) return handBack(now);
   return { proposal: crashed(stoppedText(attempt, result)), force: false };
+}
+
+function handBack(now: number): Verdict {
+  return { proposal: awaitingRetry(now, "The worker stopped and handed the flow run back."), force: false };
 }
 
 function exitVerdict(attempt: Attempt, code: number, result: LaunchResult, state: State): Verdict | null {
@@ -144,8 +153,6 @@ function exitVerdict(attempt: Attempt, code: number, result: LaunchResult, state
       ? { proposal: completed("The command exited with status code 0."), force: false }
       : { proposal: failed(exitText("Command", attempt, result)), force: false };
   }
-  const hasReceipt = result.kind === "exited" && result.receipt !== undefined;
-  if (hasReceipt) return null; // the engine's own word that this attempt is concluded
   if (code !== 0) return { proposal: crashed(exitText("Process", attempt, result)), force: false };
   // A custom command may have handed the run to a cluster and gone; Prefect's worker leaves such runs alone as well.
   const isLeftOpen = state.type === "PENDING" || state.type === "RUNNING";

@@ -73,6 +73,8 @@ export function runSnapshot(run: RunInHand): RunSnapshot {
 const STOPPING: Readonly<Record<StopReason, string>> = {
   cancel: "cancelled",
   "hand-back": "handed back",
+  reschedule: "handed back",
+  relinquish: "left to its infrastructure",
   end: "ended",
 };
 

@@ -121,12 +121,17 @@ export class Attempt implements Infrastructure {
     };
   }
 
-  async #stop({ intent, graceMs }: StopOptions, acknowledgeMs: number): Promise<StopResult> {
-    const { tree, ended } = this.#parts;
+  async #stop(options: StopOptions, acknowledgeMs: number): Promise<StopResult> {
+    const { intent, graceMs, mustAcknowledge = false } = options;
+    const { tree, ended, control } = this.#parts;
     const acknowledged =
       intent !== "none" && !this.#hasEnded && (await this.#announce(intent, acknowledgeMs));
-    tree.signalGroup("SIGTERM", tree.members(), !this.#hasEnded);
-    this.#killBefore(graceMs);
+    if (mustAcknowledge && !acknowledged && control?.session.receipt === undefined) {
+      this.#killBefore(0);
+    } else {
+      tree.signalGroup("SIGTERM", tree.members(), !this.#hasEnded);
+      this.#killBefore(graceMs);
+    }
     if (!(await this.#isBefore(() => this.#killAt, ended)) && !this.#hasEnded) {
       this.#hasKilled = true;
       tree.signalAll("SIGKILL", tree.members(), !this.#hasEnded);

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import type { Logger } from "../../log/logger.ts";
 import type { OutcomeReceipt } from "../types.ts";
 
-const INTENT_BYTES = { cancel: "c", reschedule: "r" } as const;
+const INTENT_BYTES = { cancel: "c", reschedule: "r", relinquish: "q" } as const;
 
 const ACKNOWLEDGED = 0x61; // 'a'
 const RECEIPT = 0x01;

@@ -31,6 +31,8 @@ export interface ProcessLauncherOptions {
   /** Closed together with the launcher. */
   readonly controlChannel?: ControlChannel;
   readonly logger?: Logger;
+  /** Let the processes write where this one does, instead of into their files: nothing is kept, and there are no lines to follow. */
+  readonly inheritsOutput?: boolean;
 }
 
 /** How often an adopted process is looked at; more often while it is being stopped. */
@@ -46,7 +48,7 @@ const TRACE_POLL_MS = 50;
  * worker to go on living, and a later worker finds it again by its handle.
  */
 export function createProcessLauncher(options: ProcessLauncherOptions): Launcher {
-  const { clock, logger } = options;
+  const { clock, logger, inheritsOutput = false } = options;
   const channel = options.controlChannel ?? createControlChannel(logger === undefined ? {} : { logger });
   const bootId = readBootId();
 
@@ -93,7 +95,8 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
       try {
         const permit = permitFileOf({ ...spec, attempt: marker });
         const command = commandLine({ ...spec, attempt: marker }, permit);
-        const child = start({ ...spec, command }, { ...control?.env, [ATTEMPT_VARIABLE]: marker });
+        const env = { ...control?.env, [ATTEMPT_VARIABLE]: marker };
+        const child = start({ ...spec, command }, env, inheritsOutput);
         const childEnded = endOf(child, permit);
         // At once: as long as Node has not reaped it, even a process that has ended can be read.
         const startTicks = child.pid === undefined ? undefined : readStat(child.pid)?.startTicks;
@@ -101,7 +104,8 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
         const keepsStatus = spec.keepStatus === true && command !== spec.command;
         const ended = keepsStatus ? endOfRecorded(childEnded, treeOf(leader, marker), spec) : childEnded;
         const oom = watchForOom(leader);
-        const tails = await openTails(spec, spec.splitStderr === true, "start").catch((err: unknown) => {
+        const followed = inheritsOutput ? { outputFile: spec.outputFile } : spec;
+        const tails = await openTails(followed, spec.splitStderr === true, "start").catch((err: unknown) => {
           logger?.warn({ err }, "A process's output cannot be followed; it is only kept in its file");
           return [];
         });
@@ -241,11 +245,13 @@ function errorFileOf(outputFile: string): string {
 }
 
 /** Output goes to files, never to a pipe whose reader may die. Signals that we ignore are reset by Node. */
-function start(spec: LaunchSpec, extraEnv: Readonly<Record<string, string>>): ChildProcess {
+function start(
+  spec: LaunchSpec,
+  extraEnv: Readonly<Record<string, string>>,
+  inheritsOutput: boolean,
+): ChildProcess {
   const fds: number[] = [];
   try {
-    const stdout = openOutput(spec.outputFile, fds);
-    const stderr = spec.splitStderr === true ? openOutput(errorFileOf(spec.outputFile), fds) : stdout;
     // A channel that the worker itself was started with is not the child's.
     const { PREFECT__CONTROL_PORT: _port, PREFECT__CONTROL_TOKEN: _token, ...env } = spec.env;
     const [program, ...args] = spec.command;
@@ -253,11 +259,16 @@ function start(spec: LaunchSpec, extraEnv: Readonly<Record<string, string>>): Ch
       cwd: spec.cwd,
       env: { ...env, ...extraEnv },
       detached: true,
-      stdio: ["ignore", stdout, stderr],
+      stdio: inheritsOutput ? ["ignore", "inherit", "inherit"] : ["ignore", ...outputFiles(spec, fds)],
     });
   } finally {
     for (const fd of fds) closeSync(fd);
   }
+}
+
+function outputFiles(spec: LaunchSpec, fds: number[]): [stdout: number, stderr: number] {
+  const stdout = openOutput(spec.outputFile, fds);
+  return [stdout, spec.splitStderr === true ? openOutput(errorFileOf(spec.outputFile), fds) : stdout];
 }
 
 function openOutput(file: string, fds: number[]): number {

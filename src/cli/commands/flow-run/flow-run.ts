@@ -5,6 +5,7 @@ import { addApiAction } from "../../api-command.ts";
 import { addConfirmFlags, confirm } from "../../confirm.ts";
 import { wholeNumber } from "../../numbers.ts";
 import { WATCH_HELP, watchRun } from "../../watch.ts";
+import { addExecuteCommand } from "./execute.ts";
 import { addListCommand } from "./ls.ts";
 import { addLogsCommand } from "./logs.ts";
 import { getFlowRun } from "./lookup.ts";
@@ -48,6 +49,8 @@ export function addFlowRunCommands(group: Command, context: CommandContext): voi
     await propose(call, run, { type: "CANCELLING", name: "Cancelling" }, "cancelled");
     await tell(call, run, `Flow run '${run.name}' is being cancelled.`);
   });
+
+  addExecuteCommand(group, context);
 
   const retry = group
     .command(`retry ${RUN}`)

@@ -1,0 +1,115 @@
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { parse } from "yaml";
+
+const run = promisify(execFile);
+const deploy = fileURLToPath(new URL("../../deploy", import.meta.url));
+// Made by .ci/run from test/support/manifests.
+const checker = fileURLToPath(new URL("../../.venvs/bin/manifests", import.meta.url));
+// What ignores SIGTERM is killed after 30 s (kill_grace); then come the last reports.
+const AFTER_THE_DRAIN_S = 30;
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "deploy-files-"));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+/** What an API server or `docker compose config` would say: null when all is well. */
+async function problemsOf(path: string): Promise<string | null> {
+  const env = { PATH: process.env["PATH"], POSTGRES_PASSWORD: "secret" };
+  return run(checker, [path], { env }).then(
+    () => null,
+    (error: { readonly stderr: string }) => error.stderr,
+  );
+}
+
+async function edited(path: string, from: string, to: string): Promise<void> {
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace(from, to));
+}
+
+describe("systemd units", () => {
+  it.for([
+    ["lighterman@.service", 30],
+    ["lighterman-server.service", 20],
+  ] as const)(
+    "%s is valid, and hardened to an exposure of %i tenths",
+    async ([name, exposure], { expect }) => {
+      const unit = join(deploy, "systemd", name);
+      const { stderr } = await run("systemd-analyze", ["verify", unit]);
+      expect(stderr).toBe("");
+      await run("systemd-analyze", ["security", "--offline=true", `--threshold=${exposure}`, unit]);
+    },
+  );
+
+  it("the drain fits TimeoutStopSec", async ({ expect }) => {
+    const unit = await readFile(join(deploy, "systemd/lighterman@.service"), "utf8");
+    const drain = Number(/LIGHTERMAN_DRAIN_TIMEOUT=(\d+)s/.exec(unit)?.[1]);
+    const stop = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]);
+    expect(stop).toBeGreaterThan(drain + AFTER_THE_DRAIN_S);
+  });
+});
+
+describe("Kubernetes manifests", () => {
+  it.for(["base", "sidecar"])(
+    "%s builds, has no unknown field and is restricted",
+    async (name, { expect }) => {
+      expect(await problemsOf(join(deploy, "kubernetes", name))).toBeNull();
+    },
+  );
+
+  it("mistakes are found: an unknown field, a privilege, a selector of nothing", async ({ expect }) => {
+    const base = join(directory, "base");
+    await cp(join(deploy, "kubernetes/base"), base, { recursive: true });
+    await edited(join(base, "deployment.yaml"), "drop: [ALL]", "drop: []");
+    await edited(
+      join(base, "disruption-budget.yaml"),
+      "app.kubernetes.io/name: lighterman",
+      "app: lighterman",
+    );
+    const problems = await problemsOf(base);
+    expect(problems).toMatch(/Deployment lighterman: unrestricted capabilities/);
+    expect(problems).toMatch(/PodDisruptionBudget lighterman: its selector selects no pod/);
+    await edited(join(base, "deployment.yaml"), "readOnlyRootFilesystem", "readOnlyRootFileSystem");
+    expect(await problemsOf(base)).toMatch(/unknown field ".*readOnlyRootFileSystem"/);
+  });
+
+  it.for(["base", "sidecar"])("the drain fits the grace period of %s", async (name, { expect }) => {
+    const of = async (file: string): Promise<string> =>
+      readFile(join(deploy, "kubernetes", name, file), "utf8");
+    const drain = Number(/LIGHTERMAN_DRAIN_TIMEOUT=(\d+)s/.exec(await of("kustomization.yaml"))?.[1]);
+    const { spec } = parse(await of("deployment.yaml"));
+    expect(spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(drain + AFTER_THE_DRAIN_S);
+  });
+});
+
+describe("compose file", () => {
+  const file = join(deploy, "compose/compose.yaml");
+
+  it("is valid, and a mistake is found", async ({ expect }) => {
+    expect(await problemsOf(file)).toBeNull();
+    const broken = join(directory, "compose.yaml");
+    await cp(file, broken);
+    await edited(broken, "stop_grace_period", "stop_grace_periods");
+    expect(await problemsOf(broken)).toMatch(/stop_grace_periods/);
+  });
+
+  it("the drain fits the grace period, and each worker has a journal of its own", async ({ expect }) => {
+    const { services } = parse(await readFile(file, "utf8"), { merge: true });
+    const workers = [services["worker-1"], services["worker-2"]];
+    for (const { environment, stop_grace_period: grace } of workers) {
+      expect(environment.LIGHTERMAN_DRAIN_TIMEOUT).toBe("60s");
+      expect(grace).toBe("2m");
+    }
+    expect(workers.map(({ volumes }) => volumes)).toEqual([
+      ["worker-1:/var/lib/lighterman"],
+      ["worker-2:/var/lib/lighterman"],
+    ]);
+  });
+});

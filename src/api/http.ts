@@ -2,6 +2,7 @@ import { isJsonObject } from "../json/value.ts";
 import { parseJson } from "../json/parse.ts";
 import { stringifyJson } from "../json/stringify.ts";
 import { parseApiAddress } from "./address.ts";
+import { tellAttempt } from "./attempts.ts";
 import { createCsrfTokens, isCsrfRefusal } from "./csrf.ts";
 import { createDispatchers } from "./dispatchers.ts";
 import { ApiError, UndecodableResponseError } from "./errors.ts";
@@ -14,6 +15,7 @@ import type { Dispatcher } from "undici";
 import type { WorkerError } from "../errors.ts";
 import type { Json } from "../json/value.ts";
 import type { Clock } from "../lifecycle/clock.ts";
+import type { AttemptNotice } from "./attempts.ts";
 import type { ProxyOptions, TlsOptions } from "./dispatchers.ts";
 import type { RequestName } from "./errors.ts";
 import type { Credentials } from "./headers.ts";
@@ -38,6 +40,8 @@ export interface TransportOptions extends Credentials {
   readonly random?: (() => number) | undefined;
   /** Told of each wait before another attempt. */
   readonly onRetry?: ((retry: RetryNotice) => void) | undefined;
+  /** Told of each attempt. */
+  readonly onAttempt?: ((notice: AttemptNotice) => void) | undefined;
 }
 
 export interface RetryNotice extends RequestName {
@@ -148,7 +152,7 @@ export function createTransport(options: TransportOptions): Transport {
     for (let attempt = 1; ; attempt += 1) {
       call.signal?.throwIfAborted();
       try {
-        return await sendOnce(request, call);
+        return await tellAttempt(request, () => sendOnce(request, call), clock, options.onAttempt);
       } catch (thrown) {
         call.signal?.throwIfAborted();
         if (isCsrfRefusal(thrown) && !hasRenewedToken) {

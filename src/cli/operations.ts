@@ -1,57 +1,91 @@
+import { coerceError } from "../errors.ts";
+import { redactValue } from "../log/redact-value.ts";
 import { startHttpServer } from "../ops/http-server.ts";
+import { watchLoopLag } from "../ops/metrics/loop-lag.ts";
+import { workerMetrics } from "../ops/metrics/worker-metrics.ts";
 import { workerPages } from "../ops/pages.ts";
 import { statusOf, statusText } from "../ops/status.ts";
-import { redactValue } from "../log/redact-value.ts";
+import { livenessComplaints, readinessComplaints } from "../ops/vital-signs.ts";
+import { observeAll } from "../worker/observer.ts";
 import { version } from "./version.ts";
 
 import type { Clock } from "../lifecycle/clock.ts";
-import type { Rhythm } from "../ops/vital-signs.ts";
 import type { Status } from "../ops/status.ts";
+import type { Rhythm } from "../ops/vital-signs.ts";
+import type { WorkerObserver } from "../worker/observer.ts";
+import type { WorkerSnapshot } from "../worker/snapshot.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { Io } from "./io.ts";
 import type { Session } from "./session.ts";
 
-/** What lets others watch a worker. */
+/** What lets others watch a worker: nothing of it but SIGUSR2 is there unless it is asked for. */
 export interface Operations {
+  /** For the worker that is to be watched. */
+  readonly observer: Required<WorkerObserver>;
+  /** Lets others in. Rejects with CONFIG_INVALID when the port is taken. */
+  open(worker: Pick<Worker, "snapshot">): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens what the settings and the environment ask for: the web server, and SIGUSR2 in any case. */
-export async function openOperations(
-  worker: Pick<Worker, "snapshot">,
-  { config, client, logger, redactor }: Session,
-  { signals }: Io,
-  clock: Clock,
-): Promise<Operations> {
+export function createOperations(session: Session, { signals }: Io, clock: Clock): Operations {
+  const { config, client, logger, redactor } = session;
   const startedAt = clock.now();
   const facts = { version, pid: process.pid, apiUrl: client.apiUrl };
-  const rhythm = (): Rhythm => ({ now: clock.now(), startedAt, pollIntervalMs: config.worker.queryMs });
-  const snapshot = () => worker.snapshot();
-  const status = (): Status => redactValue(statusOf(snapshot(), rhythm(), facts), redactor);
+  const observers: WorkerObserver[] = [];
+  const closers: (() => unknown)[] = [];
+  let worker: Pick<Worker, "snapshot"> | undefined;
 
-  const http = config.worker.withHealthcheck
-    ? await startHttpServer({
-        ...config.worker.webserver,
-        routes: workerPages({ snapshot, rhythm, status }),
+  function snapshot(): WorkerSnapshot {
+    if (worker === undefined) throw new Error("There is no worker to look at yet");
+    return worker.snapshot();
+  }
+  const rhythm = (): Rhythm => ({ now: clock.now(), startedAt, pollIntervalMs: config.worker.queryMs });
+  const status = (): Status => redactValue(statusOf(snapshot(), rhythm(), facts), redactor);
+  const metrics = config.worker.withHealthcheck
+    ? workerMetrics({
+        snapshot,
+        isLive: () => livenessComplaints(snapshot()).length === 0,
+        isReady: () => readinessComplaints(snapshot(), rhythm()).length === 0,
+        version,
       })
     : null;
-  if (http !== null) {
+  if (metrics !== null) {
+    observers.push(metrics.observer);
+    session.watchApi(metrics.api);
+  }
+
+  async function serve(): Promise<void> {
+    if (metrics === null) return;
     const { host } = config.worker.webserver;
+    const text = (): string => redactor.redact(metrics.text());
+    const server = await startHttpServer({
+      ...config.worker.webserver,
+      routes: workerPages({ snapshot, rhythm, status, metrics: text }),
+    });
+    closers.push(() => server.close(), watchLoopLag(metrics.observeLag));
     logger.info(
-      { host, port: http.port },
-      `Health and status are served on ${host}:${http.port} (/health, /livez, /readyz, /status)`,
+      { host, port: server.port },
+      `Health, metrics and status are served on ${host}:${server.port} (/health, /livez, /readyz, /metrics, /status)`,
     );
   }
+
   function printStatus(): void {
     const now = status();
     logger.info({ status: now }, statusText(now));
   }
-  signals.on("SIGUSR2", printStatus);
 
   return {
+    observer: observeAll(observers, (thrown) =>
+      logger.debug({ err: coerceError(thrown) }, "The worker could not be observed"),
+    ),
+    async open(watched) {
+      worker = watched;
+      await serve();
+      signals.on("SIGUSR2", printStatus);
+      closers.push(() => signals.off("SIGUSR2", printStatus));
+    },
     async close() {
-      signals.off("SIGUSR2", printStatus);
-      await http?.close();
+      await Promise.all(closers.map((close) => close()));
     },
   };
 }

@@ -8,7 +8,9 @@ import { Redactor } from "../log/redactor.ts";
 import { findLocalServer, localApiUrl } from "./embedded-server.ts";
 import { version } from "./version.ts";
 
+import type { AttemptNotice } from "../api/attempts.ts";
 import type { PrefectClient } from "../api/client.ts";
+import type { RetryNotice } from "../api/http.ts";
 import type { Config } from "../config/config.ts";
 import type { FlagValues } from "../config/flags.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -20,7 +22,14 @@ import type { Io } from "./io.ts";
 export interface Session extends Settings {
   readonly client: PrefectClient;
   readonly apiUrl: string;
+  /** Tells of every attempt of an API call from now on. */
+  watchApi(watcher: ApiWatcher): void;
   close(): Promise<void>;
+}
+
+interface ApiWatcher {
+  readonly onAttempt: (notice: AttemptNotice) => void;
+  readonly onRetry: (notice: RetryNotice) => void;
 }
 
 /** The settings, and the log that they ask for. */
@@ -77,13 +86,24 @@ export async function readSettings(
 export function sessionOf(settings: Settings): Session {
   const { config, logger, warnings } = settings;
   for (const warning of warnings) logger.warn(warning);
-  const client = createPrefectClient({ ...clientOptions(config, logger), apiUrl: config.api.url ?? "" });
-  return { ...settings, client, apiUrl: client.apiUrl, close: () => client.close() };
+  const watchers: ApiWatcher[] = [];
+  const client = createPrefectClient({
+    ...clientOptions(config, logger, watchers),
+    apiUrl: config.api.url ?? "",
+  });
+  return {
+    ...settings,
+    client,
+    apiUrl: client.apiUrl,
+    watchApi: (watcher) => void watchers.push(watcher),
+    close: () => client.close(),
+  };
 }
 
 function clientOptions(
   config: Config,
   logger: Logger,
+  watchers: readonly ApiWatcher[],
 ): Omit<Parameters<typeof createPrefectClient>[0], "apiUrl"> {
   const { api, client, proxy } = config;
   return {
@@ -99,8 +119,14 @@ function clientOptions(
     proxies: { httpProxy: proxy.http, httpsProxy: proxy.https, allProxy: proxy.all, noProxy: proxy.no },
     userAgentVersion: version,
     clock: systemClock,
-    onRetry: ({ method, path, attempt, delayMs, error }) =>
-      logger.debug({ method, path, attempt, delayMs, err: error }, "An API call is tried again"),
+    onAttempt: (notice) => {
+      for (const watcher of watchers) watcher.onAttempt(notice);
+    },
+    onRetry: (notice) => {
+      const { method, path, attempt, delayMs, error } = notice;
+      logger.debug({ method, path, attempt, delayMs, err: error }, "An API call is tried again");
+      for (const watcher of watchers) watcher.onRetry(notice);
+    },
     onUndecodable: (problem) =>
       logger.warn({ problem }, "A part of an API answer could not be understood and is left out"),
   };

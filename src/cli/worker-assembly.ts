@@ -13,11 +13,10 @@ import { discoverPython } from "../steps/python.ts";
 import { WorkerEvents } from "../worker/events.ts";
 import { startHousekeeping } from "../worker/housekeeping.ts";
 import { Journal } from "../worker/journal.ts";
-import { observeAll } from "../worker/observer.ts";
 import { PoolSync } from "../worker/pool.ts";
 import { Worker } from "../worker/worker.ts";
 import { Workspaces } from "../worker/workspace.ts";
-import { openOperations } from "./operations.ts";
+import { createOperations } from "./operations.ts";
 import { createRunLogs } from "./run-logs.ts";
 import { isCloud } from "./session.ts";
 
@@ -40,6 +39,7 @@ const LAST_EVENTS_MS = 2000;
 export async function assembleWorker(session: Session, io: Io): Promise<WorkerAssembly> {
   const { config, client, logger, redactor } = session;
   const clock = systemClock;
+  const operations = createOperations(session, io, clock);
   const workPoolName = config.worker.pool ?? "";
   const workerName = config.worker.name ?? `ProcessWorker ${randomUUID()}`;
   const closing = new AbortController();
@@ -101,7 +101,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       journal,
       workspaces,
       events,
-      observer: observeAll([], () => undefined),
+      observer: operations.observer,
       workerName,
       workPoolName,
       python: async () => (await python()).path,
@@ -114,7 +114,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
     },
   });
 
-  const operations = await openOperations(worker, session, io, clock);
+  await operations.open(worker);
   const stopHousekeeping = startHousekeeping({
     cron: config.housekeeping.cron,
     workspaces,

@@ -48,7 +48,7 @@ export const WORKER_SETTINGS = {
   "worker.with_healthcheck": own({
     type: boolean,
     default: "false",
-    doc: "Serve /health, /livez, /readyz and /status on worker.webserver.host and port.",
+    doc: "Serve /health, /livez, /readyz, /metrics and /status on worker.webserver.host and port.",
     example: "true",
     flag: { name: "with-healthcheck", scope: "worker" },
   }),

@@ -13,6 +13,8 @@ export interface PageSources {
   readonly rhythm: () => Rhythm;
   /** Secrets masked. */
   readonly status: () => Status;
+  /** Prometheus' text format. */
+  readonly metrics: () => string;
 }
 
 const OK = { message: "OK" };
@@ -26,6 +28,11 @@ export function workerPages(sources: PageSources): HttpServerOptions["routes"] {
       isPolling(sources.snapshot(), sources.rhythm()) ? jsonAnswer(200, OK) : jsonAnswer(503, STUCK),
     "/livez": () => probe(livenessComplaints(sources.snapshot())),
     "/readyz": () => probe(readinessComplaints(sources.snapshot(), sources.rhythm())),
+    "/metrics": () => ({
+      status: 200,
+      contentType: "text/plain; version=0.0.4; charset=utf-8",
+      body: sources.metrics(),
+    }),
     "/status": ({ headers }) => {
       const status = sources.status();
       return headers.accept?.includes("text/html") === true

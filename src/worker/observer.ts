@@ -1,6 +1,6 @@
 import type { FlowRun } from "../api/types.ts";
 import type { RunEnd } from "./run.ts";
-import type { Phase } from "./timings.ts";
+import type { Phase, Timings } from "./timings.ts";
 import type { WorkerState } from "./worker-options.ts";
 
 /**
@@ -12,7 +12,7 @@ export interface WorkerObserver {
   /** A poll that was answered; `due` runs were in the answer. */
   readonly polled?: (due: number) => void;
   readonly pollFailed?: (error: Error) => void;
-  /** A run was taken in hand; its phase is `claim`, or none when it was adopted from an earlier worker. */
+  /** A run was taken in hand: to claim it, or, without timings, because an earlier worker left it behind. */
   readonly runTaken?: (run: ObservedRun) => void;
   /** It left `from`, where it was for `spentMs`. */
   readonly runEntered?: (run: ObservedRun, phase: Phase, from: Phase, spentMs: number) => void;
@@ -27,17 +27,8 @@ export interface WorkerObserver {
 export interface ObservedRun {
   readonly flowRun: Pick<FlowRun, "id" | "name"> &
     Partial<Pick<FlowRun, "deployment_id" | "work_queue_name">>;
-  readonly isAdopted: boolean;
-  /** What was learned on the way; null for adopted runs. */
-  readonly facts: RunFacts | null;
-}
-
-/** What is known of a run besides itself. */
-export interface RunFacts {
-  readonly deploymentName?: string | undefined;
-  readonly flowName?: string | undefined;
-  /** Pull steps that are done. */
-  readonly stepsDone?: number;
+  /** Where it is, and what was learned of it; null for runs of an earlier worker. */
+  readonly timings: Timings | null;
 }
 
 /** One observer for all of them. What an observer throws stays with it: it must not touch a run. */

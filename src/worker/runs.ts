@@ -78,7 +78,7 @@ export class Runs {
     const timings = new Timings(room.clock, (phase, from, spentMs) =>
       room.observer.runEntered(run, phase, from, spentMs),
     );
-    const run = inHand(flowRun, control, timings, room.clock.now());
+    const run: RunInHand = { flowRun, control, timings, takenAt: room.clock.now() };
     room.observer.runTaken(run);
     const life = executeFlowRun(flowRun, control, timings, room, {
       onStarted: () => this.#release(startSlot),
@@ -100,7 +100,7 @@ export class Runs {
     const slot = this.#capacity.tryAcquire();
     const slots = slot === null ? [] : [slot];
     const { room } = this.#options;
-    const run = inHand(flowRun, control, null, room.clock.now());
+    const run: RunInHand = { flowRun, control, timings: null, takenAt: room.clock.now() };
     room.observer.runTaken(run);
     const life = live({ onStuck: () => this.#release(...slots) });
     this.#hold(run, life, slots);
@@ -180,22 +180,4 @@ export class Runs {
       return null;
     }
   }
-}
-
-function inHand(
-  flowRun: RunInHand["flowRun"],
-  control: RunControl,
-  timings: Timings | null,
-  takenAt: number,
-): RunInHand {
-  return {
-    flowRun,
-    control,
-    timings,
-    takenAt,
-    isAdopted: timings === null,
-    get facts() {
-      return timings?.facts ?? null;
-    },
-  };
 }

@@ -1,6 +1,6 @@
 import type { RunControl, StopReason } from "./control.ts";
 import type { ObservedRun } from "./observer.ts";
-import type { Phase, Timings } from "./timings.ts";
+import type { Phase } from "./timings.ts";
 import type { WorkerState } from "./worker-options.ts";
 
 /** What a worker does at this moment. Times are milliseconds since the epoch. */
@@ -50,12 +50,12 @@ export interface RunSnapshot {
 /** What a snapshot of one run is made of. */
 export interface RunInHand extends ObservedRun {
   readonly control: RunControl;
-  readonly timings: Timings | null;
   readonly takenAt: number;
 }
 
 export function runSnapshot(run: RunInHand): RunSnapshot {
-  const { flowRun, facts, timings, control } = run;
+  const { flowRun, timings, control } = run;
+  const facts = timings?.facts;
   return {
     id: flowRun.id,
     name: flowRun.name,
@@ -78,7 +78,7 @@ const STOPPING: Readonly<Record<StopReason, string>> = {
   end: "ended",
 };
 
-function waitingFor({ control, timings, facts }: RunInHand): string {
+function waitingFor({ control, timings }: RunInHand): string {
   if (timings?.isStuck === true) return "the Prefect API, which does not answer";
   const { infrastructureId: id, reason } = control;
   const infrastructure = id === undefined ? "its process" : /^\d+$/.test(id) ? `process ${id}` : id;
@@ -89,7 +89,7 @@ function waitingFor({ control, timings, facts }: RunInHand): string {
     case "resolve":
       return "deployment, blocks and variables from the API";
     case "pull":
-      return `pull step ${(facts?.stepsDone ?? 0) + 1}`;
+      return `pull step ${(timings.facts.stepsDone ?? 0) + 1}`;
     case "launch":
       return "the start of its process";
     case "run":

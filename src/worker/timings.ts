@@ -1,8 +1,15 @@
 import type { Clock } from "../lifecycle/clock.ts";
-import type { RunFacts } from "./observer.ts";
 
-const PHASES = ["claim", "resolve", "pull", "launch", "run", "report"] as const;
+export const PHASES = ["claim", "resolve", "pull", "launch", "run", "report"] as const;
 export type Phase = (typeof PHASES)[number];
+
+/** What is known of a run besides itself. */
+interface RunFacts {
+  readonly deploymentName?: string | undefined;
+  readonly flowName?: string | undefined;
+  /** Pull steps that are done. */
+  readonly stepsDone?: number;
+}
 
 /** Told of each change of phase, and how long the one before it was. */
 type OnEnter = (phase: Phase, from: Phase, spentMs: number) => void;

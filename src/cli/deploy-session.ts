@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 
-import { listWorkPools } from "../api/manage/work-pools.ts";
 import { coerceError, WorkerError } from "../errors.ts";
 import { deployProject } from "../project/deploy.ts";
+import { findFlows } from "../project/flow-reader.ts";
+import { lookAround } from "../project/init.ts";
 import { changesBelow } from "../project/file-changes.ts";
 import { describeProblem } from "../project/problem.ts";
 import { readPrefectFile } from "../project/prefect-file.ts";
@@ -11,7 +12,9 @@ import { runProjectSteps } from "../steps/run-steps.ts";
 import { environmentWith } from "../worker/environment.ts";
 import { apiLookups } from "../worker/lookups.ts";
 import { DeployConsole } from "./deploy-console.ts";
+import { createDeployInterview } from "./deploy-interview.ts";
 import { createDeployPrompts } from "./deploy-prompts.ts";
+import { offerToSave } from "./deploy-saving.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { isCloud, openSession } from "./session.ts";
 
@@ -97,12 +100,28 @@ async function run(
   const python = async (): Promise<string> =>
     (await discoverPython({ configured: config.python, env: io.env, signal })).path;
   const terminal = flags.prompt === false || flags.json === true ? undefined : io.terminal();
+  const environment = { cwd: io.cwd, env, signal };
   const questions =
     terminal === undefined
       ? undefined
-      : createDeployPrompts({ terminal, readPools: () => listWorkPools(client.caller) });
+      : createDeployPrompts({
+          terminal,
+          api: client.caller,
+          findFlows: async () => findFlows({ ...environment, python: await python() }),
+        });
+  const interview =
+    terminal === undefined || flags.watch === true
+      ? undefined
+      : createDeployInterview({
+          terminal,
+          api: client.caller,
+          cwd: io.cwd,
+          lookAround: () => lookAround(environment),
+          onSecret,
+        });
   const outcomes = await deployProject({
     questions,
+    interview,
     choose: questions?.choose,
     names: flags.name ?? [],
     all: flags.all === true,
@@ -144,6 +163,12 @@ async function run(
         log: stepLog(screen, session),
       }),
   });
+  const [outcome] = outcomes;
+  if (terminal !== undefined && interview !== undefined && outcomes.length === 1 && outcome !== undefined) {
+    const path = resolve(io.cwd, flags.prefectFile ?? "prefect.yaml");
+    const saved = await offerToSave(outcome, { terminal, path, cwd: io.cwd, file });
+    if (saved !== undefined) screen.note(saved);
+  }
   return await screen.conclude(outcomes);
 }
 

@@ -20,10 +20,10 @@ export interface DefaultPull {
   readonly warning?: string;
 }
 
-const BUILD_DOCKER_IMAGE = "prefect_docker.deployments.steps.build_docker_image";
+export const BUILD_DOCKER_IMAGE = "prefect_docker.deployments.steps.build_docker_image";
 
 /** The inputs of the step that builds a Docker image; undefined when there is none. */
-function dockerBuildOf(steps: Steps): JsonObject | undefined {
+export function dockerBuildOf(steps: Steps): JsonObject | undefined {
   const found = steps.find((step) => Object.hasOwn(step, BUILD_DOCKER_IMAGE));
   return found === undefined ? undefined : stepOf(found).inputs;
 }
@@ -56,6 +56,6 @@ export function defaultPull({ cwd, entrypoint, buildSteps, jobVariables }: Defau
 }
 
 /** Where the code lies, as a pull step. */
-function workingDirectory(directory: string): JsonObject {
+export function workingDirectory(directory: string): JsonObject {
   return { "prefect.deployments.steps.set_working_directory": { directory } };
 }

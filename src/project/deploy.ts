@@ -94,7 +94,7 @@ export async function deployProject(options: DeployOptions): Promise<readonly De
     settle(target, { label: labelOf(target), kind: "skipped", reason: "it has no name" });
     return false;
   });
-  const prepared = await prepareAll(named, options);
+  const prepared = await prepareAll(named, isOnly ? options : { ...options, interview: undefined });
   const registrar = new Registrar(options.api, options.signal);
   registrar.expect(
     [...prepared.values()].flatMap((preparation) =>
@@ -109,6 +109,7 @@ export async function deployProject(options: DeployOptions): Promise<readonly De
     report.begins(labelOf(target));
     try {
       if (preparation instanceof Error) throw preparation;
+      if (isOnly && !options.dryRun) await options.interview?.settle();
       const plan = await planTarget(preparation, versions, options);
       const register = limit(async () =>
         settle(target, await registerTarget(preparation, plan, registrar, options)),

@@ -67,6 +67,32 @@ export async function readFlows(
   return found;
 }
 
+/** A flow's entrypoint, and its name. */
+export interface FoundFlow {
+  readonly entrypoint: string;
+  readonly name: string;
+}
+
+/** The flows below a directory, by their source; nothing of it is run. In the order of files and lines. */
+export async function findFlows({
+  python,
+  cwd,
+  env,
+  signal,
+}: Pick<ReadFlowsOptions, "python" | "cwd" | "env" | "signal">): Promise<readonly FoundFlow[]> {
+  const { stdout } = await runTool([python, SCRIPT, "--find"], {
+    cwd,
+    env: { ...env, PYTHONIOENCODING: "utf-8" },
+    signal,
+  });
+  return stdout.split("\n").flatMap((line) => {
+    const found = line === "" ? null : parseJson(line);
+    if (!isJsonObject(found)) return [];
+    const { entrypoint, name } = found;
+    return typeof entrypoint === "string" && typeof name === "string" ? [{ entrypoint, name }] : [];
+  });
+}
+
 function answerOf(
   line: string,
 ): { readonly entrypoint: string; readonly flow: FlowInfo | WorkerError } | null {

@@ -4,6 +4,7 @@ With Prefect the flow is imported, as `prefect deploy` does; where that fails it
 alone is read and nothing of it is run. What the flows' modules print goes to stderr. Standard library only, Python 3.8 and newer.
 
 Usage: flow_reader.py [--source] ENTRYPOINT...    (--source: read the source, run nothing)
+       flow_reader.py --find                      tells of every flow below the current directory: {"entrypoint", "name"}
 """
 
 import ast
@@ -17,6 +18,7 @@ import sys
 import traceback
 
 TRACEBACK_LINES = 12
+NO_PROJECT_CODE = ("site-packages", "node_modules", "__pycache__", "venv", "env")
 PYDANTIC_TYPES = {
     "int": {"type": "integer"},
     "float": {"type": "number"},
@@ -61,10 +63,35 @@ def main(arguments):
     os.dup2(2, 1)
     # As `python -m` has it: modules of the project can be imported, those beside this script cannot.
     sys.path[0] = os.getcwd()
+    if arguments == ["--find"]:
+        for found in find_flows():
+            replies.write(json.dumps(found) + "\n")
+        replies.flush()
+        return
     reader = (None if is_source_only else prefect_reader()) or SourceReader()
     for entrypoint in entrypoints:
         replies.write(json.dumps(answer(reader, entrypoint), default=str) + "\n")
         replies.flush()
+
+
+def find_flows():
+    """Functions with @flow in the project's files, by their source; not in environments and hidden directories."""
+    for folder, folders, files in os.walk("."):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NO_PROJECT_CODE)
+        for file in sorted(name for name in files if name.endswith(".py")):
+            path = os.path.normpath(os.path.join(folder, file))
+            try:
+                with open(path, "rb") as opened:
+                    tree = ast.parse(opened.read(), path)
+            except (OSError, SyntaxError, ValueError):
+                continue
+            reader = SourceReader()
+            for name in reader.known(tree):
+                given = reader.decorator(reader.function(tree, [name])) or {}
+                yield {
+                    "entrypoint": "%s:%s" % (path.replace(os.sep, "/"), name),
+                    "name": given.get("name") or name.replace("_", "-"),
+                }
 
 
 def answer(reader, entrypoint):

@@ -12,6 +12,9 @@ import { RECIPES } from "./recipes.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { Recipe } from "./recipes.ts";
 
+/** The release whose prefect.yaml is written. */
+export const PREFECT_VERSION = "3.8.8";
+
 export interface InitOptions {
   /** Absolute. */
   readonly cwd: string;
@@ -32,6 +35,16 @@ export interface Surroundings {
   readonly repository: string | undefined;
   readonly branch: string | undefined;
   readonly hasDockerfile: boolean;
+}
+
+export interface ProjectContents {
+  readonly name: string;
+  /** Prefect's, written into the file. */
+  readonly version: string;
+  readonly build: unknown;
+  readonly push: unknown;
+  readonly pull: unknown;
+  readonly deployments: unknown;
 }
 
 /** Looks at a directory: its git remote and branch, its Dockerfile. */
@@ -87,7 +100,7 @@ export function prefectYamlOf(recipe: Recipe, surroundings: Surroundings, option
     ...(dockerfile === undefined ? {} : { dockerfile }),
     ...options.fields,
   };
-  const contents = applyValues(
+  const { build, push, pull, deployments } = applyValues(
     {
       build: recipe.build,
       push: recipe.push,
@@ -109,11 +122,15 @@ export function prefectYamlOf(recipe: Recipe, surroundings: Surroundings, option
     fields,
     { env: options.env, removeNotset: false },
   );
-  const document = new Document({
-    name: options.name ?? directoryName,
-    "prefect-version": options.version,
-    ...contents,
-  });
+  const name = options.name ?? directoryName;
+  return projectFile({ name, version: options.version, build, push, pull, deployments });
+}
+
+/** The text of a new prefect.yaml, each section under a comment. */
+export function projectFile({ version, ...contents }: ProjectContents): string {
+  const { name, build, push, pull, deployments } = contents;
+  const sections = { name, "prefect-version": version, build, push, pull, deployments };
+  const document = new Document(sections, { version: "1.1", aliasDuplicateObjects: false });
   document.commentBefore =
     " How this project is built and deployed: `lighterman deploy` and `prefect deploy` read this file.";
   for (const [key, comment] of Object.entries(COMMENTS)) commentOn(document, key, comment);

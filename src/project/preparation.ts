@@ -5,6 +5,7 @@ import { isJsonObject } from "../json/value.ts";
 import { applyValues, findAllPlaceholders } from "../templating/index.ts";
 import { defaultPull } from "./default-pull.ts";
 import { planDeployment } from "./deployment-body.ts";
+import { conductInterview } from "./interview.ts";
 import { layOver, objectAt } from "./overrides.ts";
 import { pathText, ProjectError } from "./problem.ts";
 import { resolveDeclaration } from "./resolution.ts";
@@ -15,6 +16,7 @@ import type { WorkPool } from "../api/types.ts";
 import type { Json, JsonObject } from "../json/value.ts";
 import type { DeploymentPlan } from "./deployment-body.ts";
 import type { FlowInfo } from "./flow-reader.ts";
+import type { DeployInterview, DeployQuestions } from "./interview.ts";
 import type { DeployOverrides } from "./overrides.ts";
 import type { Actions, Declaration, PrefectFile, Steps } from "./prefect-file.ts";
 import type { ResolutionOptions } from "./resolution.ts";
@@ -30,13 +32,6 @@ export interface Target {
   readonly name: string | undefined;
 }
 
-/** Asks for what neither the arguments nor the file say. */
-export interface DeployQuestions {
-  entrypoint(): Promise<string>;
-  name(): Promise<string>;
-  pool(): Promise<string>;
-}
-
 export interface PreparationOptions extends ResolutionOptions {
   /** Absolute. */
   readonly cwd: string;
@@ -47,12 +42,18 @@ export interface PreparationOptions extends ResolutionOptions {
   readonly onNote?: (message: string) => void;
   /** Undefined where nobody can be asked. */
   readonly questions?: DeployQuestions | undefined;
+  /** Undefined where nobody can be asked, and for several deployments at once. */
+  readonly interview?: DeployInterview | undefined;
 }
 
 /** A declaration whose references are filled; its flow and pool are still to be looked up. */
 export interface ResolvedTarget {
   readonly target: Target;
   readonly fields: JsonObject;
+  /** The declaration with arguments and answers, its references not filled: what may be saved. */
+  readonly written: JsonObject;
+  /** Whether answers are among it. */
+  readonly isAsked: boolean;
   readonly name: string;
   readonly entrypoint: string;
 }
@@ -64,6 +65,8 @@ export interface Preparation extends ResolvedTarget {
   readonly build: Steps;
   readonly push: Steps;
   readonly pull: Steps;
+  /** The pull steps as they may be saved; undefined for the default ones. */
+  readonly declaredPull: Steps | undefined;
 }
 
 /**
@@ -74,11 +77,11 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
   const { declaration, overrides } = target;
   const declared = withLegacySchedule(declaration?.fields ?? {});
   const named = target.name === undefined ? declared : { ...declared, name: target.name };
-  const known = withDefaultPool(
-    await resolveDeclaration(await layOver(named, overrides), options),
-    options.defaultPool,
-  );
-  const fields = options.questions === undefined ? known : await complete(known, options.questions);
+  const laidOver = await layOver(named, overrides);
+  const known = withDefaultPool(await resolveDeclaration(laidOver, options), options.defaultPool);
+  const answers = options.questions === undefined ? {} : await askMissing(known, options);
+  const fields = withAnswers(known, answers);
+  const written = withAnswers(withDefaultPool(laidOver, options.defaultPool), answers);
   const { entrypoint, name } = fields;
   if (typeof entrypoint !== "string" || entrypoint === "") {
     throw new WorkerError("DEPLOY_REFUSED", `${labelOf(target)}: an entrypoint must be provided`, {
@@ -100,7 +103,8 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
     );
   }
   checkSchedulesAndTriggers(fields, target, options);
-  return { target, fields, name, entrypoint };
+  const isAsked = Object.keys(answers).length > 0;
+  return { target, fields, written, isAsked, name, entrypoint };
 }
 
 /**
@@ -112,25 +116,36 @@ export async function prepareTarget(
   flow: FlowInfo,
   options: PreparationOptions,
 ): Promise<Preparation> {
-  const { target, fields, entrypoint } = resolved;
+  const { target, entrypoint, name } = resolved;
+  let { fields, written, isAsked } = resolved;
   await checkParameters(resolved, flow, options);
   const workPool = await readPool(fields, target, options);
   const shared = options.file?.actions ?? {};
   const own: Actions = target.declaration ?? {};
-  const build = ("build" in own ? own.build : shared.build) ?? [];
+  let build = ("build" in own ? own.build : shared.build) ?? [];
   // Null means none, for push as for build.
-  const push = ("push" in own ? own.push : shared.push) ?? [];
-  const declaredPull = "pull" in own && own.pull !== null ? own.pull : shared.pull;
-  const pool = objectAt(fields, "work_pool");
-  let pull = declaredPull ?? undefined;
+  let push = ("push" in own ? own.push : shared.push) ?? [];
+  let declaredPull = ("pull" in own && own.pull !== null ? own.pull : shared.pull) ?? undefined;
+  if (options.interview !== undefined) {
+    const deployment = { name, flowName: flow.name, workPoolName: workPool.name, workPool };
+    const isBuildRefused = "build" in own && (own.build ?? []).length === 0;
+    const steps = { build, push, pull: declaredPull, isBuildRefused };
+    const known = { ...deployment, ...steps, cwd: options.cwd, fields };
+    const answered = await conductInterview(options.interview, known);
+    ({ build, push, pull: declaredPull } = answered);
+    fields = answered.layOver(fields);
+    written = answered.layOver(written);
+    isAsked ||= answered.isChanged;
+  }
+  let pull = declaredPull;
   if (pull === undefined) {
-    const jobVariables = objectAt(pool, "job_variables");
+    const jobVariables = objectAt(objectAt(fields, "work_pool"), "job_variables");
     const made = defaultPull({ cwd: options.cwd, entrypoint, buildSteps: build, jobVariables });
     pull = made.steps;
     if (made.warning !== undefined) options.onWarning(made.warning);
     if (made.note !== undefined) options.onNote?.(made.note);
   }
-  return { ...resolved, flow, workPool, build, push, pull };
+  return { ...resolved, fields, written, isAsked, flow, workPool, build, push, pull, declaredPull };
 }
 
 /** Puts what the steps gave into the declaration (templating.md §7), and the deployment together. Throws like {@link resolveTarget}. */
@@ -177,14 +192,32 @@ export function finishTarget(
   });
 }
 
-async function complete(fields: JsonObject, questions: DeployQuestions): Promise<JsonObject> {
-  const pool = objectAt(fields, "work_pool");
+interface Answers {
+  readonly entrypoint?: string;
+  readonly name?: string;
+  readonly pool?: string;
+}
+
+async function askMissing(
+  fields: JsonObject,
+  { questions, readPool: read }: PreparationOptions,
+): Promise<Answers> {
+  if (questions === undefined) return {};
+  const { name: poolName } = objectAt(fields, "work_pool");
   const isMissing = (value: Json | undefined): boolean => !isPythonTruthy(value);
+  const isOfAgents = typeof poolName === "string" && (await read(poolName))?.type === "prefect-agent";
   return {
-    ...fields,
     ...(isMissing(fields["entrypoint"]) ? { entrypoint: await questions.entrypoint() } : {}),
     ...(isMissing(fields["name"]) ? { name: await questions.name() } : {}),
-    ...(isMissing(pool["name"]) ? { work_pool: { ...pool, name: await questions.pool() } } : {}),
+    ...(isMissing(poolName) || isOfAgents ? { pool: await questions.pool() } : {}),
+  };
+}
+
+function withAnswers(fields: JsonObject, { pool, ...answers }: Answers): JsonObject {
+  return {
+    ...fields,
+    ...answers,
+    ...(pool === undefined ? {} : { work_pool: { ...objectAt(fields, "work_pool"), name: pool } }),
   };
 }
 

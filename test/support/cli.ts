@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 
 import { main } from "../../src/cli/main.ts";
 
@@ -16,10 +17,15 @@ export interface CliOptions {
   readonly stdin?: string;
   /** Makes standard output a terminal of that width. */
   readonly columns?: number;
-  /** What is typed on the terminal; without it there is none. */
-  readonly keys?: string;
+  /**
+   * What is typed on the terminal; without it there is none. A text is typed at the first question; of a list each at the question that it names.
+   */
+  readonly keys?: Keys;
   readonly cwd?: string;
 }
+
+/** Questions with what is typed there. */
+export type Keys = string | readonly (readonly [question: RegExp, typed: string])[];
 
 export interface CliResult {
   readonly code: number;
@@ -107,12 +113,25 @@ export function runCli(argv: readonly string[], options: CliOptions = {}): Promi
 }
 
 /** A keyboard on which the keys are pressed as soon as somebody asks. */
-function terminal(keys: string): ReturnType<Io["terminal"]> {
+function terminal(keys: Keys): ReturnType<Io["terminal"]> {
   const input = new PassThrough() as PassThrough & { isTTY: boolean; setRawMode: () => void };
   input.isTTY = true;
   input.setRawMode = () => undefined;
   const output = new PassThrough();
-  // Not within the prompt's own first write.
-  output.once("data", () => setImmediate(() => input.write(keys)));
+  if (typeof keys === "string") {
+    // Not within the prompt's own first write.
+    output.once("data", () => setImmediate(() => input.write(keys)));
+    return { input, output };
+  }
+  const answers = [...keys];
+  let shown = "";
+  output.on("data", (chunk: Buffer) => {
+    shown += stripVTControlCharacters(chunk.toString());
+    const [answer] = answers;
+    if (answer === undefined || !answer[0].test(shown)) return;
+    answers.shift();
+    shown = "";
+    setImmediate(() => input.write(answer[1]));
+  });
   return { input, output };
 }

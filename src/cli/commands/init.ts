@@ -4,6 +4,7 @@ import {
   findRecipe,
   guessRecipe,
   lookAround,
+  PREFECT_VERSION,
   prefectIgnore,
   prefectYamlOf,
   writeFiles,
@@ -33,9 +34,6 @@ Examples:
   $ lighterman init
   $ lighterman init --recipe s3 --field bucket=my-bucket
 `;
-
-// The release whose prefect.yaml this is.
-const PREFECT_VERSION = "3.8.8";
 
 interface InitFlags extends FlagValues {
   readonly name?: string;

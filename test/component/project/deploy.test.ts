@@ -237,11 +237,22 @@ describe("deploy", () => {
   it("on a terminal it asks which declaration, and for what is missing", async ({ expect }) => {
     const { answer, api, run, write } = await openProject({ "prefect.yaml": TWO });
     const down = "\u001B[B";
-    expect(await answer(`${down}\r`, "deploy")).toMatchObject({ code: 0 });
+    const rest = [
+      [/pull it from a remote place/, "n"],
+      [/Add schedules/, "n"],
+    ] as const;
+    expect(
+      await answer([[/existing deployment configuration/, `${down}\r`], ...rest], "deploy"),
+    ).toMatchObject({ code: 0 });
     expect(await api.post("/deployments/filter", {})).toMatchObject([{ name: "b" }]);
     await write({ "prefect.yaml": "name: nothing declared\n" });
-    expect(await answer("\r", "deploy", "flow.py:main", "-p", "pool")).toMatchObject({ code: 0 });
-    expect(await answer("\r", "deploy", "flow.py:main", "-n", "chosen")).toMatchObject({ code: 0 });
+    const unsaved = [...rest, [/Save this deployment/, "n"]] as const;
+    expect(
+      await answer([[/Deployment name/, "\r"], ...unsaved], "deploy", "flow.py:main", "-p", "pool"),
+    ).toMatchObject({ code: 0 });
+    expect(
+      await answer([[/Which work pool/, "\r"], ...unsaved], "deploy", "flow.py:main", "-n", "chosen"),
+    ).toMatchObject({ code: 0 });
     const names = (await api.post("/deployments/filter", {})).map(({ name }: { name: string }) => name);
     expect(names.sort()).toEqual(["b", "chosen", "default"]);
     expect(await answer("\u001B", "deploy", "flow.py:main", "-n", "no")).toMatchObject({ code: 1 });
@@ -337,6 +348,6 @@ describe("project check", () => {
       "pull",
       "deployments",
     ]);
-    expect(schema.properties.deployments.items.properties).toHaveProperty("schedules");
+    expect(schema.definitions.deployment.properties).toHaveProperty("schedules");
   });
 });

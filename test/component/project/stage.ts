@@ -8,7 +8,7 @@ import { startCli } from "../../support/cli.ts";
 import { startApi } from "../server/api.ts";
 
 import type { AddressInfo } from "node:net";
-import type { CliOptions, CliResult, RunningCli } from "../../support/cli.ts";
+import type { CliOptions, CliResult, Keys, RunningCli } from "../../support/cli.ts";
 import type { Api } from "../server/api.ts";
 
 const FLOW = `from prefect import flow
@@ -33,7 +33,7 @@ export interface ProjectStage {
   /** The same without waiting for its end. */
   readonly start: (...argv: readonly string[]) => RunningCli;
   /** Runs it on a terminal on which those keys are pressed. */
-  readonly answer: (keys: string, ...argv: readonly string[]) => Promise<CliResult>;
+  readonly answer: (keys: Keys, ...argv: readonly string[]) => Promise<CliResult>;
   /** Makes the block `secret/NAME`. */
   readonly saveSecret: (name: string, value: string) => Promise<void>;
   /** The deployment as the server has it. */

@@ -75,6 +75,8 @@ export async function assembleExecution(
       observer: observeAll([], () => undefined),
       workerName: RUNNER,
       workPoolName: "",
+      workerType: "process",
+      version,
       workPool: () => {
         throw new WorkerError("POOL_UNUSABLE", "A flow run that is executed directly knows no work pool");
       },

@@ -7,7 +7,6 @@ import { ConfigError } from "../config/issues.ts";
 import { coerceError } from "../errors.ts";
 import { parseJson } from "../json/parse.ts";
 import { isJsonObject } from "../json/value.ts";
-import { createProcessLauncher } from "../launcher/process/process-launcher.ts";
 import { systemClock } from "../lifecycle/clock.ts";
 import { discoverPython } from "../steps/python.ts";
 import { WorkerEvents } from "../worker/events.ts";
@@ -16,11 +15,14 @@ import { Journal } from "../worker/journal.ts";
 import { PoolSync } from "../worker/pool.ts";
 import { Worker } from "../worker/worker.ts";
 import { Workspaces } from "../worker/workspace.ts";
+import { openLauncher } from "./launchers.ts";
 import { createOperations } from "./operations.ts";
 import { createRunLogs } from "./run-logs.ts";
 import { isCloud } from "./session.ts";
+import { version } from "./version.ts";
 
 import type { JsonObject } from "../json/value.ts";
+import type { Launcher } from "../launcher/types.ts";
 import type { PythonInterpreter } from "../steps/python.ts";
 import type { Announcer } from "../worker/worker-options.ts";
 import type { Io } from "./io.ts";
@@ -41,7 +43,8 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
   const clock = systemClock;
   const operations = createOperations(session, io, clock);
   const workPoolName = config.worker.pool ?? "";
-  const workerName = config.worker.name ?? `ProcessWorker ${randomUUID()}`;
+  const workerName =
+    config.worker.name ?? `${config.worker.type === "docker" ? "Docker" : "Process"}Worker ${randomUUID()}`;
   const closing = new AbortController();
   const pool = new PoolSync({
     api: client,
@@ -62,7 +65,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
     workPool: () => pool.workPool,
     onError: (error) => logger.debug({ err: coerceError(error) }, "Worker events could not be sent"),
   });
-  const launcher = createProcessLauncher({ clock, logger });
+  let launcher: Launcher | undefined;
   const workspaces = new Workspaces(config.workspaceRoot, join(config.dataDir, "output"));
   workspaces.spreadOverDisk();
   const journal = new Journal(join(config.dataDir, "journal"));
@@ -91,19 +94,20 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       runOnce: config.worker.runOnce,
     },
     onReady: () => void announce(session, workerName, pool, python),
+    openLauncher: async (type) => (launcher = await openLauncher(type, { io, clock, logger })),
     room: {
       api: client,
       clock,
       logger,
       redactor,
       runLogs,
-      launcher,
       journal,
       workspaces,
       events,
       observer: operations.observer,
       workerName,
       workPoolName,
+      version,
       python: async () => (await python()).path,
       environmentsDir: config.environmentsDir,
       env: io.env,
@@ -130,7 +134,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       stopHousekeeping();
       await Promise.all([runLogs.close(LAST_LOGS_MS), events.flush(LAST_EVENTS_MS)]);
       closing.abort(new DOMException("The worker has ended", "AbortError"));
-      await Promise.all([launcher.close(), operations.close()]);
+      await Promise.all([launcher?.close(), operations.close()]);
     },
   };
 }

@@ -119,6 +119,18 @@ const FORCED: Meaning = {
   hint: "Let the flow end on SIGTERM, or allow it a longer grace period.",
 };
 
+const REMOVED: Meaning = {
+  level: "error",
+  explanation: "Its container was removed while it ran.",
+  hint: "Look for what removed it (`docker rm`, `docker container prune`, a clean-up job). Cancel a flow run in Prefect instead.",
+};
+
+const KILLED: Meaning = {
+  level: "error",
+  explanation: "The container was killed (SIGKILL), not for want of memory.",
+  hint: "Look for what killed it (`docker kill`, an engine that was stopped). Nothing needs to be done after a cancellation.",
+};
+
 const GONE: Meaning = {
   level: "error",
   explanation: "The process ended while no worker watched it; its status is not known.",
@@ -127,10 +139,13 @@ const GONE: Meaning = {
 
 /** Says what an end means (protocol §7.6), for the state's message and the log. */
 export function explainExit(result: LaunchResult): ExitExplanation {
-  if (result.kind === "gone" || result.kind === "withdrawn") return { code: null, ...GONE };
+  if (result.kind === "gone" || result.kind === "withdrawn" || result.kind === "detached")
+    return { code: null, ...GONE };
   const code = result.kind === "exited" ? result.code : -constants.signals[result.signal];
   if (result.oomKilled === true) return { code, ...OUT_OF_MEMORY };
-  if (result.kind === "signaled" && result.forced) return { code, ...FORCED };
+  if (result.forced === true) return { code, ...FORCED };
+  if (result.kind === "exited" && result.removed === true) return { code, ...REMOVED };
+  if (code === 137 && result.oomKilled === false) return { code, ...KILLED };
   return {
     code,
     ...(MEANINGS.get(code) ?? (result.kind === "signaled" ? bySignal(result.signal) : UNEXPECTED)),

@@ -1,3 +1,34 @@
+import type { JsonObject } from "../json/value.ts";
+
+/** A directory or file of this machine that is shown in a container. */
+export interface Mount {
+  /** Absolute, on this machine. */
+  readonly source: string;
+  /** Absolute, in the container. */
+  readonly target: string;
+  readonly readOnly?: boolean;
+}
+
+/** What only a launcher of containers needs to know. */
+export interface ContainerSpec {
+  /** The run's resolved job configuration: image, networks, volumes, limits and so on (protocol §3.6). */
+  readonly configuration: JsonObject;
+  /** What the container shall be called; made fit for Docker. */
+  readonly name: string;
+  /** As Prefect writes them (`prefect.io/flow-run-id`); the job's own are laid over them. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Shown in the container besides the job's volumes. */
+  readonly mounts?: readonly Mount[];
+  /** In place of the image's own; `[]` for none at all. */
+  readonly entrypoint?: readonly string[];
+  /** In place of the image's own, or the job's. */
+  readonly workingDirectory?: string;
+  /** `UID:GID` in place of the image's own, or the job's. */
+  readonly user?: string;
+  /** Told what happens before the container starts, such as the pull of its image. */
+  readonly onProgress?: (message: string) => void;
+}
+
 /** What a launcher starts: one attempt of one flow run. */
 export interface LaunchSpec {
   readonly flowRunId: string;
@@ -17,6 +48,10 @@ export interface LaunchSpec {
   readonly splitStderr?: boolean;
   /** Each complete line of the child's output, decoded, without its end. Absent: output is only kept in the file. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /** For a container: `command` and `env` are inside it, `cwd` plays no part. */
+  readonly container?: ContainerSpec;
+  /** Aborted when the attempt is not wanted any more; heeded as long as it has not begun. */
+  readonly signal?: AbortSignal;
 }
 
 /** How an attempt ended. Never judge the flow run by it alone: read the run's state (protocol §11.1). */
@@ -25,7 +60,12 @@ export type LaunchResult =
       readonly kind: "exited";
       readonly code: number;
       readonly receipt?: OutcomeReceipt;
+      /** False when it is certain that memory was not the reason; absent when nobody knows. */
       readonly oomKilled?: boolean;
+      /** Its container was removed by somebody else while it ran. */
+      readonly removed?: boolean;
+      /** It was killed because it did not end in time when we asked it to. */
+      readonly forced?: boolean;
     }
   | {
       readonly kind: "signaled";
@@ -36,6 +76,8 @@ export type LaunchResult =
     }
   /** It ended while nobody watched (adopted after a restart): no code is known. */
   | { readonly kind: "gone" }
+  /** It goes on without this worker; the next one takes it over. */
+  | { readonly kind: "detached" }
   /** It has not begun: a later worker has traced it before, and did not find it. */
   | { readonly kind: "withdrawn" };
 
@@ -96,6 +138,8 @@ export interface Launcher {
    * when neither can be made certain.
    */
   trace(spec: Pick<LaunchSpec, "outputFile"> & { attempt: string }): Promise<Infrastructure["handle"] | null>;
+  /** The last lines of an attempt's output, also of one that another worker has started; `[]` when there is none. */
+  lastLines(spec: Pick<LaunchSpec, "outputFile">): readonly string[];
   /** Kills what the attempt's pull steps have left behind, those of a worker that died. */
   endSteps(attempt: string): void;
   /** How an attempt ended that is not alive any more: by the status that it left (`keepStatus`), else "gone". */

@@ -16,6 +16,7 @@ export interface Attempt extends Subject, Pick<Claim, "record"> {
    * - `command`: a program without an engine; its exit code is the run's result.
    */
   readonly kind: "engine" | "custom" | "command";
+  readonly isContainer: boolean;
   /** The last lines of the child's output, for the message of a crash. */
   outputTail(): readonly string[];
 }

@@ -32,7 +32,9 @@ export async function runCommand(
   const tail = new OutputTail();
   const log = room.runLogs.forRun(run.flowRun.id, "prefect.flow_runs");
   return await startAttempt(run, "command", tail, room, {
-    command: commandLine(run.job, "", run.workspace.directory),
+    // In a container a path is one of the image's.
+    command:
+      room.workerType === "docker" ? run.job.command : commandLine(run.job, "", run.workspace.directory),
     cwd: code.directory,
     env: code.env,
     splitStderr: true,

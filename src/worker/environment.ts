@@ -1,3 +1,5 @@
+import { apiUrlInContainer, networkModeOf } from "../launcher/docker/network-mode.ts";
+
 import type { Deployment, Flow, FlowRun } from "../api/types.ts";
 import type { Job } from "./job.ts";
 
@@ -21,8 +23,27 @@ export interface EnvironmentInputs {
  * A null in the job's `env` removes an inherited Prefect setting, but not a variable of the worker's own environment.
  */
 export function runEnvironment(inputs: EnvironmentInputs): Record<string, string> {
+  return environmentWith(inputs.workerEnv, handedVariables(inputs));
+}
+
+/**
+ * A container's environment besides its image's own (prefect_docker/worker.py: _base_environment): nothing of the worker's own,
+ * and an API URL of this machine as it is reached from inside, unless the job itself gives one.
+ */
+export function containerEnvironment(
+  inputs: Omit<EnvironmentInputs, "workerEnv">,
+  networking: { readonly networks: readonly string[]; readonly networkMode: string | null | undefined },
+): Record<string, string> {
+  const { PREFECT_API_URL: apiUrl, ...settings } = inputs.prefectSettings;
+  const mode = networkModeOf({ ...networking, apiUrl: inputs.job.env["PREFECT_API_URL"] ?? apiUrl });
+  const prefectSettings =
+    apiUrl === undefined ? settings : { ...settings, PREFECT_API_URL: apiUrlInContainer(apiUrl, mode) };
+  return environmentWith({}, handedVariables({ ...inputs, prefectSettings }));
+}
+
+function handedVariables(inputs: Omit<EnvironmentInputs, "workerEnv">): Record<string, string | null> {
   const { flowRun, flow, deployment } = inputs;
-  const handed: Record<string, string | null> = {
+  return {
     ...inputs.prefectSettings,
     PREFECT__FLOW_RUN_ID: flowRun.id,
     PREFECT__WORKER_NAME: inputs.workerName,
@@ -35,7 +56,6 @@ export function runEnvironment(inputs: EnvironmentInputs): Record<string, string
       : { PREFECT__DEPLOYMENT_ID: deployment.id, PREFECT__DEPLOYMENT_NAME: deployment.name }),
     ...inputs.job.env,
   };
-  return environmentWith(inputs.workerEnv, handed);
 }
 
 /** The worker's environment with others laid over it; a null there leaves what the worker has. */

@@ -214,8 +214,8 @@ export class Execution {
 export function exitStatusOf({ end, result, reason }: ExecutionEnd): number {
   if (end.kind === "refused") return 0;
   if (reason === "relinquish") return 1; // or the infrastructure would not start it again
-  const isBack = end.kind === "returned" || end.state === "AwaitingRetry";
-  if (isBack || (end.kind === "ended" && (end.state === "Cancelled" || end.state === "Deleted"))) return 0;
+  const isBack = end.kind !== "ended" || end.state === "AwaitingRetry";
+  if (isBack || end.state === "Cancelled" || end.state === "Deleted") return 0;
   if (result === null) return 1;
   if ("receipt" in result && result.receipt !== undefined) return 0;
   if (result.kind === "exited") return result.code;

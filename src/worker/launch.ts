@@ -1,4 +1,6 @@
-import type { LaunchSpec } from "../launcher/types.ts";
+import { containerOf } from "./container.ts";
+
+import type { ContainerSpec, LaunchSpec } from "../launcher/types.ts";
 import type { Attempt, OutputTail } from "./attempt.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunRoom } from "./room.ts";
@@ -9,15 +11,22 @@ export async function startAttempt(
   kind: Attempt["kind"],
   tail: OutputTail,
   room: RunRoom,
-  spec: Omit<LaunchSpec, "flowRunId" | "attempt" | "outputFile">,
+  spec: Omit<LaunchSpec, "flowRunId" | "attempt" | "outputFile" | "signal" | "container"> & {
+    /** Laid over what every container of the run has. */
+    readonly container?: Partial<ContainerSpec>;
+  },
 ): Promise<Attempt> {
   const { flowRun, record, control } = run;
   control.signal.throwIfAborted();
+  const isContainer = room.workerType === "docker";
+  const { container, ...rest } = spec;
   const infrastructure = await room.launcher.launch({
-    ...spec,
+    ...rest,
     flowRunId: flowRun.id,
     attempt: record.entry.attempt,
     outputFile: run.outputFile,
+    signal: control.signal,
+    ...(isContainer ? { container: { ...containerOf(run, room), ...container } } : {}),
   });
   try {
     record.update({ phase: "launched", handle: infrastructure.handle });
@@ -27,7 +36,14 @@ export async function startAttempt(
     throw error;
   }
   control.attach(infrastructure);
-  return { ...run, infrastructure, exited: infrastructure.exited, kind, outputTail: () => tail.lines };
+  return {
+    ...run,
+    infrastructure,
+    exited: infrastructure.exited,
+    kind,
+    isContainer,
+    outputTail: () => tail.lines,
+  };
 }
 
 /** Tells the API that the run's process has been started, and its `infrastructure_pid`. */

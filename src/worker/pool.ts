@@ -1,5 +1,6 @@
 import { WorkerError } from "../errors.ts";
 import { PROCESS_BASE_JOB_TEMPLATE } from "../templating/default-job-template.ts";
+import { DOCKER_BASE_JOB_TEMPLATE } from "../templating/docker-job-template.ts";
 
 import type { CallOptions } from "../api/http.ts";
 import type { WorkPool } from "../api/types.ts";
@@ -22,13 +23,24 @@ export interface PoolSyncOptions {
   readonly wantsWorkerId: boolean;
 }
 
-const SUPPORTED_TYPE = "process";
+/** How a worker starts flow runs; work pools have the same types. */
+export type WorkerType = "process" | "docker";
+
+const TEMPLATES: Readonly<Record<WorkerType, JsonObject>> = {
+  process: PROCESS_BASE_JOB_TEMPLATE,
+  docker: DOCKER_BASE_JOB_TEMPLATE,
+};
+
+function isWorkerType(type: string): type is WorkerType {
+  return Object.hasOwn(TEMPLATES, type);
+}
 
 /** Keeps the worker's view of its pool fresh, and the pool's view of the worker (protocol §1.3). */
 export class PoolSync {
   readonly #options: PoolSyncOptions;
   #workPool: WorkPool | null = null;
   #workerId: string | null = null;
+  #workerType: WorkerType | null = null;
   #hasWarnedOfType = false;
   #hasWarnedOfMissing = false;
 
@@ -39,6 +51,11 @@ export class PoolSync {
   /** As read last; null before the first success, or while the pool does not exist. */
   get workPool(): WorkPool | null {
     return this.#workPool;
+  }
+
+  /** `--type`, else the pool's own as it was read first; null until then. */
+  get workerType(): WorkerType | null {
+    return this.#workerType;
   }
 
   get workerId(): string | null {
@@ -59,9 +76,9 @@ export class PoolSync {
       return null;
     }
     this.#hasWarnedOfMissing = false;
-    this.#checkType(pool);
+    const workerType = this.#checkType(pool);
     if (Object.keys(pool.base_job_template).length === 0) {
-      const template = this.#options.baseJobTemplate ?? PROCESS_BASE_JOB_TEMPLATE;
+      const template = this.#options.baseJobTemplate ?? TEMPLATES[workerType];
       await api.updateWorkPool(workPoolName, { base_job_template: template }, { signal });
       pool = { ...pool, base_job_template: template };
     }
@@ -82,35 +99,27 @@ export class PoolSync {
 
   async #create(signal: AbortSignal): Promise<WorkPool> {
     const { api, logger, workPoolName, type, baseJobTemplate } = this.#options;
+    const own = type ?? "process";
+    if (!isWorkerType(own)) throw unsupported(workPoolName, own);
     const pool = await api.createWorkPool(
-      {
-        name: workPoolName,
-        type: type ?? SUPPORTED_TYPE,
-        base_job_template: baseJobTemplate ?? PROCESS_BASE_JOB_TEMPLATE,
-      },
+      { name: workPoolName, type: own, base_job_template: baseJobTemplate ?? TEMPLATES[own] },
       { signal },
     );
     logger.info(`Work pool '${workPoolName}' created.`);
     return pool;
   }
 
-  #checkType(pool: WorkPool): void {
+  #checkType(pool: WorkPool): WorkerType {
     const { logger, type } = this.#options;
     if (/:(push|managed)$/.test(pool.type) || pool.type === "prefect-agent") {
       throw new WorkerError("POOL_UNUSABLE", `Work pool '${pool.name}' has the type ${pool.type}`, {
-        hint: "Such pools are not served by workers. Choose a pool of type process.",
+        hint: "Such pools are not served by workers. Choose a pool of type process or docker.",
       });
     }
-    const served = type ?? pool.type;
-    if (served !== SUPPORTED_TYPE) {
-      throw new WorkerError(
-        "POOL_UNUSABLE",
-        `Work pool '${pool.name}' has the type ${served}, which is not supported`,
-        {
-          hint: "This worker starts flow runs as processes. Use a pool of type process, or pass --type process.",
-        },
-      );
-    }
+    // What was begun as one kind stays so: a pool whose type changes needs another worker.
+    const served = this.#workerType ?? type ?? pool.type;
+    if (!isWorkerType(served)) throw unsupported(pool.name, served);
+    this.#workerType = served;
     if (pool.type !== served && !this.#hasWarnedOfType) {
       this.#hasWarnedOfType = true;
       logger.warn(
@@ -118,6 +127,7 @@ export class PoolSync {
         "The work pool has another type than this worker",
       );
     }
+    return served;
   }
 
   #warnOfMissing(): void {
@@ -128,4 +138,14 @@ export class PoolSync {
       "The work pool does not exist and may not be created (--no-create-pool-if-not-found); waiting for it",
     );
   }
+}
+
+function unsupported(workPool: string, type: string): WorkerError {
+  return new WorkerError(
+    "POOL_UNUSABLE",
+    `Work pool '${workPool}' has the type ${type}, which is not supported`,
+    {
+      hint: "This worker starts flow runs as processes or as Docker containers. Use a pool of type process or docker, or pass --type.",
+    },
+  );
 }

@@ -1,4 +1,5 @@
-import { runEnvironment } from "./environment.ts";
+import { readNetworking } from "../launcher/docker/network-mode.ts";
+import { containerEnvironment, runEnvironment } from "./environment.ts";
 import { resolveJob } from "./job.ts";
 import { apiLookups } from "./lookups.ts";
 import { submitting } from "./states.ts";
@@ -56,7 +57,10 @@ export async function prepareRun(
   });
   control.signal.throwIfAborted();
   const { attempt } = record.entry;
-  const workspace = room.workspaces.place(flowRun.id, attempt, job.workingDirectory, room.cwd);
+  const isContainer = room.workerType === "docker";
+  // A container's working directory is inside it.
+  const workingDirectory = isContainer ? null : job.workingDirectory;
+  const workspace = room.workspaces.place(flowRun.id, attempt, workingDirectory, room.cwd);
   const outputFile = room.workspaces.outputFile(flowRun.id, attempt);
   record.update({
     outputFile,
@@ -64,23 +68,25 @@ export async function prepareRun(
     ...(workspace.isTemporary ? { workspace: workspace.directory } : {}),
   });
   await workspace.create();
+  const handed = {
+    prefectSettings: room.prefectSettings,
+    workerName: room.workerName,
+    workerId: room.workerId(),
+    traceparent: room.observer.traceparent(flowRun.id),
+    flowRun,
+    flow,
+    deployment,
+    job,
+  };
   return {
     flowRun,
     flow,
     deployment,
     record,
     job,
-    env: runEnvironment({
-      workerEnv: room.env,
-      prefectSettings: room.prefectSettings,
-      workerName: room.workerName,
-      workerId: room.workerId(),
-      traceparent: room.observer.traceparent(flowRun.id),
-      flowRun,
-      flow,
-      deployment,
-      job,
-    }),
+    env: isContainer
+      ? containerEnvironment(handed, readNetworking(job.configuration))
+      : runEnvironment({ ...handed, workerEnv: room.env }),
     workspace,
     outputFile,
     lookups,

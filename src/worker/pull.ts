@@ -31,7 +31,8 @@ export interface PulledCode {
 export async function pullCode(run: PreparedRun, room: RunRoom, timings: Timings): Promise<PulledCode> {
   const { deployment, job, workspace, control } = run;
   const untouched = { directory: workspace.directory, env: run.env, pythonPath: [], entrypoint: null };
-  if (deployment === null || pullsByItself(job)) return untouched;
+  const isLeftToContainer = room.workerType === "docker";
+  if (deployment === null || isLeftToContainer || pullsByItself(job)) return untouched;
 
   const log = stepLog(run, room);
   const python = (): Promise<string> => flowPython(run, room);

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
-
 import { coerceError } from "../errors.ts";
 import { isCancelledUnlaunched } from "./claim.ts";
 import { RunControl } from "./control.ts";
 import { endBeforeClaim, isProposalOf, restoreEnd } from "./late-claim.ts";
 import { untilAnswered } from "./patience.ts";
 import { conclude } from "./report.ts";
+import { LEFT } from "./run.ts";
 import { settleAttempt } from "./settle.ts";
 import { CANCELLED_BEFORE_START, awaitingRetry, cancelled } from "./states.ts";
 
@@ -58,6 +57,7 @@ function byPhase(a: JournalRecord, b: JournalRecord): number {
 async function settleOrphan(orphan: Orphan): Promise<RunEnd> {
   const { record, entry, room } = orphan;
   const end = await settleByPhase(orphan);
+  if (end.kind === "left") return end;
   if (entry.workspace !== undefined && room.workspaces.owns(entry.workspace)) {
     await room.workspaces.remove(entry.workspace).catch((thrown: unknown) => {
       room.logger.warn(
@@ -120,13 +120,15 @@ async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"][
   const { flowRunId } = entry;
   const outputFile = entry.outputFile ?? room.workspaces.outputFile(flowRunId, entry.attempt);
   const isCommandRun = entry.isCommandRun === true;
+  const isContainer = room.workerType === "docker";
   const infrastructure = await room.launcher.adopt(handle, {
     outputFile,
     ...(isCommandRun ? { onLine: shipping(flowRunId, room) } : {}),
   });
   const log = room.runLogs.forRun(flowRunId, "prefect.flow_runs.worker");
   if (infrastructure !== null) {
-    log.info(`Worker '${room.workerName}' watches the process of flow run '${flowRunId}' again`);
+    const what = isContainer ? "container" : "process";
+    log.info(`Worker '${room.workerName}' watches the ${what} of flow run '${flowRunId}' again`);
     control.attach(infrastructure);
   }
   const attempt: Attempt = {
@@ -139,9 +141,12 @@ async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"][
     control,
     log,
     kind: isCommandRun ? "command" : "engine",
-    outputTail: () => lastLines(outputFile).map((line) => room.redactor.redact(line)),
+    isContainer,
+    outputTail: () => room.launcher.lastLines({ outputFile }).map((line) => room.redactor.redact(line)),
   };
-  return await settleAttempt(attempt, await attempt.exited, room, progress);
+  const result = await attempt.exited;
+  if (result.kind === "detached") return LEFT;
+  return await settleAttempt(attempt, result, room, progress);
 }
 
 /** What a command writes from now on goes to its logs; what it wrote while nobody watched stands in its file only. */
@@ -163,26 +168,4 @@ function goneInfrastructure(handle: Infrastructure["handle"]): Infrastructure {
     exited: Promise.resolve(result),
     stop: () => Promise.resolve({ result, acknowledged: false }),
   };
-}
-
-const LAST_BYTES = 4096;
-const LAST_LINES = 5;
-
-/** The programs of command runs have their stderr in a file of its own; last words mostly stand there. */
-function lastLines(outputFile: string): string[] {
-  for (const file of [`${outputFile}.err`, outputFile]) {
-    const lines = readLastBytes(file)
-      .split("\n")
-      .filter((line) => line.trim() !== "");
-    if (lines.length > 0) return lines.slice(-LAST_LINES);
-  }
-  return [];
-}
-
-function readLastBytes(file: string): string {
-  try {
-    return readFileSync(file).subarray(-LAST_BYTES).toString();
-  } catch {
-    return ""; // not there, or swept already
-  }
 }

@@ -8,6 +8,7 @@ import type { WorkerEvents } from "./events.ts";
 import type { Journal } from "./journal.ts";
 import type { WorkerObserver } from "./observer.ts";
 import type { WorkerApi } from "./ports.ts";
+import type { WorkerType } from "./pool.ts";
 import type { Workspaces } from "./workspace.ts";
 
 /** Everything that the life of a run needs around it; one for all runs of a worker. */
@@ -18,6 +19,7 @@ export interface RunRoom {
   readonly redactor: Redactor;
   readonly runLogs: Pick<FlowRunLogShipper, "forRun">;
   readonly launcher: Launcher;
+  readonly workerType: WorkerType;
   readonly journal: Journal;
   readonly workspaces: Workspaces;
   readonly events: Pick<
@@ -27,6 +29,8 @@ export interface RunRoom {
   readonly observer: Required<WorkerObserver>;
   readonly workerName: string;
   readonly workPoolName: string;
+  /** Of this program, for labels. */
+  readonly version: string;
   /** As read by the last sync. */
   workPool(): WorkPool;
   /** Known on Prefect Cloud only. */

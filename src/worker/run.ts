@@ -2,6 +2,7 @@ import { coerceError } from "../errors.ts";
 import { AttemptWithdrawn } from "../launcher/withdrawn.ts";
 import { claimRun } from "./claim.ts";
 import { runCommand } from "./command-run.ts";
+import { launchContainer } from "./container-run.ts";
 import { launchEngine } from "./engine-run.ts";
 import { announceLaunch } from "./launch.ts";
 import { pullCode } from "./pull.ts";
@@ -14,6 +15,7 @@ import type { Attempt } from "./attempt.ts";
 import type { Claim } from "./claim.ts";
 import type { RunControl } from "./control.ts";
 import type { PreparedRun } from "./prepare.ts";
+import type { PulledCode } from "./pull.ts";
 import type { RunRoom } from "./room.ts";
 import type { Timings } from "./timings.ts";
 
@@ -23,6 +25,8 @@ export type RunEnd =
   | { readonly kind: "refused"; readonly reason: string }
   /** It waits for a worker as before. */
   | { readonly kind: "returned"; readonly reason: string }
+  /** It goes on by itself, and the next worker takes it over. */
+  | { readonly kind: "left"; readonly reason: string }
   | {
       readonly kind: "ended";
       readonly state: string;
@@ -30,6 +34,8 @@ export type RunEnd =
       readonly type?: StateType | undefined;
       readonly message?: string | undefined;
     };
+
+export const LEFT: RunEnd = { kind: "left", reason: "it goes on in its container" };
 
 /** What a run tells those who gave it its slots. */
 export interface RunProgress {
@@ -61,7 +67,7 @@ export async function executeFlowRun(
     prepare: (secrets) => prepareRun(claim, announced, control, secrets, room),
     onLaunched: (attempt, run) => announceLaunch(attempt, run, room),
   });
-  claim.record.remove();
+  if (end.kind !== "left") claim.record.remove();
   return end;
 }
 
@@ -84,6 +90,7 @@ export async function carryOut(
 ): Promise<RunEnd> {
   const secrets = room.redactor.scope();
   let run: PreparedRun | undefined;
+  let isLeft = false;
 
   async function start(): Promise<Attempt> {
     if (claim.obstacle !== null) throw claim.obstacle;
@@ -95,12 +102,16 @@ export async function carryOut(
     const code = await pullCode(run, room, timings);
 
     timings.enter("launch");
-    const attempt =
-      run.job.engine === "none"
-        ? await runCommand(run, code, room, progress)
-        : await launchEngine(run, code, room);
+    const attempt = await launch(run, code);
     onLaunched(attempt, run);
     return attempt;
+  }
+
+  async function launch(prepared: PreparedRun, code: PulledCode): Promise<Attempt> {
+    if (prepared.job.engine === "none") return await runCommand(prepared, code, room, progress);
+    return room.workerType === "docker"
+      ? await launchContainer(prepared, room)
+      : await launchEngine(prepared, code, room);
   }
 
   try {
@@ -117,10 +128,15 @@ export async function carryOut(
     const result = await attempt.exited;
     if (result.kind === "withdrawn") return { kind: "refused", reason: new AttemptWithdrawn().message };
 
+    if (result.kind === "detached") {
+      isLeft = true; // its container may use the workspace
+      return LEFT;
+    }
+
     timings.enter("report");
     return await settleAttempt(attempt, result, room, progress);
   } finally {
-    await removeWorkspace(run, room);
+    if (!isLeft) await removeWorkspace(run, room);
     secrets.release();
   }
 }

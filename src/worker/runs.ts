@@ -135,7 +135,7 @@ export class Runs {
       this.#options.room.observer.runEnded(run, end);
       // Before a slot is free: the poll that follows may show it again, and must not claim it in a busy loop.
       if (end?.kind === "refused") this.#options.onRefused(flowRun.id);
-      else if (end?.kind !== "ended") this.#options.onReturned(flowRun.id);
+      else if (end?.kind !== "ended" && end?.kind !== "left") this.#options.onReturned(flowRun.id);
       this.#release(...slots);
     });
     this.#inHand.set(flowRun.id, { run, done });
@@ -157,6 +157,10 @@ export class Runs {
     const logger = room.logger.child({ flowRunId: flowRun.id });
     try {
       const end = await life;
+      if (end.kind === "left") {
+        logger.info(`Flow run '${flowRun.name}' goes on in its container`);
+        return end;
+      }
       if (end.kind !== "ended") {
         logger.info(`Flow run '${flowRun.name}' was not started: ${end.reason}`);
         return end;

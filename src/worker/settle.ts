@@ -176,7 +176,12 @@ function exitText(subject: string, attempt: Attempt, result: LaunchResult): stri
   const { code, explanation } = explainExit(result);
   const tail = attempt.outputTail();
   const lastWords = tail.length === 0 ? "" : ` Last output:\n${tail.join("\n")}`;
-  return `${subject} exited with status code: ${code}. ${explanation}${lastWords}`;
+  // The words of Prefect's process worker, and of its workers for other infrastructure.
+  const end =
+    attempt.isContainer && code !== 0
+      ? `Flow run infrastructure exited with non-zero status code ${code}.`
+      : `${subject} exited with status code: ${code}.`;
+  return `${end} ${explanation}${lastWords}`;
 }
 
 function logExit(attempt: Attempt, result: LaunchResult): void {

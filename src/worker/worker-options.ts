@@ -1,4 +1,5 @@
-import type { PoolSync } from "./pool.ts";
+import type { Launcher } from "../launcher/types.ts";
+import type { PoolSync, WorkerType } from "./pool.ts";
 import type { RunRoom } from "./room.ts";
 
 /**
@@ -38,7 +39,9 @@ export interface Announcer {
 }
 
 export interface WorkerOptions {
-  readonly room: Omit<RunRoom, "closing" | "workPool" | "workerId">;
+  readonly room: Omit<RunRoom, "closing" | "workPool" | "workerId" | "launcher" | "workerType">;
+  /** Called once, when it is known what kind of pool this is. */
+  readonly openLauncher: (type: WorkerType) => Promise<Launcher>;
   readonly closing: AbortController;
   readonly pool: PoolSync;
   readonly announcer: Announcer | null;

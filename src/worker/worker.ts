@@ -10,6 +10,7 @@ import { Runs } from "./runs.ts";
 
 import type { CallOptions } from "../api/http.ts";
 import type { GoingOn, Loop } from "../lifecycle/loop.ts";
+import type { Launcher } from "../launcher/types.ts";
 import type { RunRoom } from "./room.ts";
 import type { WorkerSnapshot } from "./snapshot.ts";
 import type { WorkerOptions, WorkerState } from "./worker-options.ts";
@@ -36,19 +37,25 @@ export class Worker {
   #state: WorkerState = "created";
   #drainsUntil: number | null = null;
   #pollLoop: Loop | undefined;
+  #launcher: Launcher | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     const { pool, settings } = options;
+    const launcher = (): Launcher | undefined => this.#launcher;
     this.#room = {
       ...options.room,
       closing: options.closing.signal,
       workPool: () => {
-        if (pool.workPool === null)
-          throw new WorkerError("POOL_UNUSABLE", "The work pool has not been read yet");
-        return pool.workPool;
+        return known(pool.workPool);
       },
       workerId: () => pool.workerId,
+      get launcher() {
+        return known(launcher());
+      },
+      get workerType() {
+        return known(pool.workerType);
+      },
     };
     const { clock } = options.room;
     this.#pulses = { poll: new Pulse(clock), sync: new Pulse(clock), cancellation: new Pulse(clock) };
@@ -114,6 +121,7 @@ export class Worker {
     try {
       this.#transition("starting");
       if (!(await this.#readPool())) return;
+      this.#launcher = await this.#options.openLauncher(this.#room.workerType);
       this.#options.onReady();
       this.#transition("running");
       this.#room.events.started();
@@ -310,7 +318,12 @@ export class Worker {
     const idle = this.#runs.idle().finally(() => waiting.abort());
     await clock.sleep(drainTimeoutMs, waiting.signal).catch(() => undefined);
     if (this.#runs.size > 0) {
-      logger.warn({ runs: this.#runs.size }, "The drain time is over; handing the remaining flow runs back");
+      logger.warn(
+        { runs: this.#runs.size },
+        this.#room.workerType === "docker"
+          ? "The drain time is over; the remaining containers go on, and the next worker takes them over"
+          : "The drain time is over; handing the remaining flow runs back",
+      );
       this.#runs.stopAll("hand-back", HAND_BACK_GRACE_MS);
       const giveUp = setTimeout(() => this.#options.closing.abort(), HAND_BACK_GRACE_MS + LAST_REPORT_MS);
       giveUp.unref();
@@ -339,6 +352,13 @@ export class Worker {
 /** An API call of a loop's tick: while it waits for its next attempt, the tick does not hang. */
 function callOf(signal: AbortSignal, goingOn: GoingOn): CallOptions & { readonly signal: AbortSignal } {
   return { signal, onRetry: ({ delayMs }) => goingOn(delayMs) };
+}
+
+/** What is there as soon as the pool has been read, before any run is taken in hand. */
+function known<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined)
+    throw new WorkerError("POOL_UNUSABLE", "The work pool has not been read yet");
+  return value;
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

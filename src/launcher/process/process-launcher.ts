@@ -11,6 +11,7 @@ import { createControlChannel } from "./control-channel.ts";
 import { readStatusFile, statusFileOf } from "./exit-status.ts";
 import { launchError, outputFileError } from "./launch-errors.ts";
 import { watchForOom } from "./oom.ts";
+import { lastLines } from "./last-lines.ts";
 import { OutputTail } from "./output-tail.ts";
 import { hasVariable, isAlive, listProcesses, readBootId, readStat } from "../../lifecycle/proc.ts";
 import { ProcessTree } from "./process-tree.ts";
@@ -157,6 +158,8 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
         await clock.sleep(TRACE_POLL_MS);
       }
     },
+
+    lastLines: ({ outputFile }) => lastLines(outputFile),
 
     endSteps(attempt) {
       const marker = `${STEPS_VARIABLE}=${attempt}`;

@@ -225,6 +225,7 @@ function resultOf(end: RunEnd | null): (typeof RESULTS)[number] {
   if (end === null) return "unreported";
   if (end.kind === "returned") return "handed_back";
   if (end.kind === "refused") return "withdrawn";
+  if (end.kind === "left") return "left_open";
   switch (end.type) {
     case "COMPLETED":
       return "completed";

@@ -1,0 +1,187 @@
+import { coerceError } from "../../errors.ts";
+import {
+  inspectContainer,
+  killContainer,
+  removeContainer,
+  stopContainer,
+  waitForContainer,
+} from "../../docker/containers.ts";
+
+import type { ContainerInspection } from "../../docker/containers.ts";
+import type { DockerEngine } from "../../docker/engine.ts";
+import type { Clock } from "../../lifecycle/clock.ts";
+import type { Logger } from "../../log/logger.ts";
+import type { Infrastructure, LaunchResult, StopOptions, StopResult } from "../types.ts";
+import type { EngineWatch } from "./engine-watch.ts";
+import type { LogFollower } from "./log-follower.ts";
+
+export interface DockerAttemptParts {
+  readonly engine: DockerEngine;
+  readonly watch: EngineWatch;
+  readonly id: string;
+  readonly handle: Infrastructure["handle"];
+  readonly follower: LogFollower;
+  /** Remove the container once its end is known. */
+  readonly autoRemove: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+  /** Aborted when the launcher closes: the container goes on without us. */
+  readonly closing: AbortSignal;
+}
+
+/** A container that has said nothing for so long counts as started. */
+const START_PATIENCE_MS = 5000;
+/** The output of a container that has ended is there; reading it takes no longer than this. */
+const OUTPUT_PATIENCE_MS = 30_000;
+const LOOK_AGAIN_MS = 500;
+/** The engine itself kills after the grace; should it not, we do. */
+const KILL_DELAY_MS = 2000;
+const KILL_LEEWAY_MS = 250;
+const RUNNING = new Set(["running", "paused", "restarting"]);
+
+/**
+ * One container, started by us or adopted. Its end is what the engine says of it; an engine that is away is waited for.
+ * The container is removed only after its output and its exit code were read.
+ */
+export class DockerAttempt implements Infrastructure {
+  readonly identifier: string;
+  readonly handle: Infrastructure["handle"];
+  readonly ready: Promise<void>;
+  readonly exited: Promise<LaunchResult>;
+  readonly #parts: DockerAttemptParts;
+  readonly #ending = new AbortController();
+  readonly #detaching = new AbortController();
+  /** Monotonic time of the SIGKILL. */
+  #killAt = Infinity;
+  #hasten = new AbortController();
+  #stopping: Promise<StopResult> | undefined;
+
+  constructor(parts: DockerAttemptParts) {
+    this.#parts = parts;
+    this.identifier = `${parts.engine.address.baseUrl}:${parts.id}`;
+    this.handle = parts.handle;
+    this.exited = this.#conclude();
+    this.ready = this.#becomeReady();
+  }
+
+  stop(options: StopOptions): Promise<StopResult> {
+    if (options.intent === "reschedule") {
+      // It needs nothing of us; the next worker finds it by its label.
+      this.#detaching.abort();
+      return this.exited.then((result) => ({ result, acknowledged: false }));
+    }
+    const killAt = this.#parts.clock.monotonic() + options.graceMs;
+    if (killAt < this.#killAt) {
+      this.#killAt = killAt;
+      this.#hasten.abort();
+    }
+    this.#stopping ??= this.#stop(options.graceMs);
+    return this.#stopping;
+  }
+
+  async #becomeReady(): Promise<void> {
+    const { clock, follower } = this.#parts;
+    const patience = new AbortController();
+    await Promise.race([
+      follower.hasOutput,
+      this.exited,
+      clock.sleep(START_PATIENCE_MS, patience.signal).catch(() => undefined), // it has said something
+    ]);
+    patience.abort();
+  }
+
+  async #conclude(): Promise<LaunchResult> {
+    const { follower, clock, closing, logger, id } = this.#parts;
+    const signal = AbortSignal.any([this.#detaching.signal, closing]);
+    try {
+      const result = await this.#untilEnded(signal);
+      const patience = new AbortController();
+      const isLate = await Promise.race([
+        follower.done.then(() => false),
+        clock.sleep(OUTPUT_PATIENCE_MS, patience.signal).then(
+          () => true,
+          () => false,
+        ),
+      ]);
+      patience.abort();
+      if (isLate) logger?.warn({ container: id }, "The last output of a container could not be read in time");
+      await this.#removeIfWanted();
+      return result;
+    } catch (thrown) {
+      if (signal.aborted) return { kind: "detached" };
+      logger?.error({ container: id, err: coerceError(thrown) }, "A container's end could not be read");
+      return { kind: "gone" };
+    } finally {
+      this.#ending.abort();
+      await follower.close();
+    }
+  }
+
+  async #untilEnded(signal: AbortSignal): Promise<LaunchResult> {
+    const { engine, watch, clock, id } = this.#parts;
+    for (;;) {
+      const code = await watch.patiently(() => waitForContainer(engine, id, signal), { signal });
+      if (code === null) return { kind: "gone" };
+      const found = await watch.patiently(() => inspectContainer(engine, id, signal), { signal });
+      if (found === null || found.State.Status === "removing") {
+        return { kind: "exited", code, ...(this.#stopping === undefined ? { removed: true } : {}) };
+      }
+      // An engine that starts again may tell of an end before it has looked.
+      if (!RUNNING.has(found.State.Status)) return this.#resultOf(found.State);
+      await clock.sleep(LOOK_AGAIN_MS, signal);
+    }
+  }
+
+  #resultOf({ ExitCode: code, OOMKilled: oomKilled }: ContainerInspection["State"]): LaunchResult {
+    const wasForced =
+      code === 137 && !oomKilled && this.#parts.clock.monotonic() >= this.#killAt - KILL_LEEWAY_MS;
+    return {
+      kind: "exited",
+      code,
+      ...(code === 0 ? {} : { oomKilled }),
+      ...(wasForced ? { forced: true } : {}),
+    };
+  }
+
+  async #removeIfWanted(): Promise<void> {
+    const { autoRemove, engine, watch, id, logger } = this.#parts;
+    if (!autoRemove) return;
+    await watch
+      .patiently(() => removeContainer(engine, id), { patienceMs: OUTPUT_PATIENCE_MS })
+      .catch((err: unknown) => {
+        logger?.warn({ container: id, err }, "A container could not be removed; housekeeping tries again");
+      });
+  }
+
+  /** The engine's own stop is asked for, as it goes on when we die; a later, shorter grace only brings the kill forward. */
+  async #stop(graceMs: number): Promise<StopResult> {
+    const { engine, watch, id, logger } = this.#parts;
+    const { signal } = this.#ending;
+    void this.#killInTime();
+    await watch
+      .patiently(() => stopContainer(engine, id, graceMs / 1000, signal), { signal })
+      .catch((thrown: unknown) => {
+        if (!signal.aborted)
+          logger?.warn({ container: id, err: coerceError(thrown) }, "A container could not be stopped");
+      });
+    return { result: await this.exited, acknowledged: false };
+  }
+
+  async #killInTime(): Promise<void> {
+    const { engine, watch, clock, id } = this.#parts;
+    const { signal } = this.#ending;
+    const first = this.#killAt;
+    try {
+      for (;;) {
+        this.#hasten = new AbortController();
+        const leftMs = this.#killAt + (this.#killAt === first ? KILL_DELAY_MS : 0) - clock.monotonic();
+        if (leftMs <= 0) break;
+        await clock.sleep(leftMs, AbortSignal.any([signal, this.#hasten.signal])).catch(() => undefined); // hastened, or ended
+        signal.throwIfAborted();
+      }
+      await watch.patiently(() => killContainer(engine, id, { signal }), { signal });
+    } catch {
+      // It has ended.
+    }
+  }
+}

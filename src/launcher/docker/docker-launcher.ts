@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+
+import { coerceError, WorkerError } from "../../errors.ts";
+import {
+  connectNetwork,
+  createContainer,
+  inspectContainer,
+  listContainers,
+  removeContainer,
+  startContainer,
+} from "../../docker/containers.ts";
+import { EngineStatusError } from "../../docker/engine-errors.ts";
+import { planContainer } from "./container-body.ts";
+import { ATTEMPT_LABEL, AUTO_REMOVE_LABEL } from "./container-labels.ts";
+import { alternativeName, containerName } from "./container-name.ts";
+import { DockerAttempt } from "./docker-attempt.ts";
+import { readDockerJob } from "./docker-job.ts";
+import { EngineWatch } from "./engine-watch.ts";
+import { LogFollower } from "./log-follower.ts";
+import { OutputFile, readLastLines } from "./output-file.ts";
+
+import type { ContainerInspection } from "../../docker/containers.ts";
+import type { DockerEngine } from "../../docker/engine.ts";
+import type { Clock } from "../../lifecycle/clock.ts";
+import type { Logger } from "../../log/logger.ts";
+import type { Launcher, LaunchSpec } from "../types.ts";
+import type { ContainerPlan } from "./container-body.ts";
+import type { DockerJob } from "./docker-job.ts";
+
+export interface DockerLauncherOptions {
+  /** Closed together with the launcher. */
+  readonly engine: DockerEngine;
+  /** The worker's directory: relative sources of volumes count from it. */
+  readonly cwd: string;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+}
+
+/** An engine that is being restarted comes back within this; a run that waits for longer is reported instead. */
+const START_PATIENCE_MS = 60_000;
+const LAST_LINES = 5;
+const LAST_BYTES = 16 * 1024;
+
+/**
+ * Runs each attempt in a container of its own. The container bears the attempt's id as a label, so that one that another
+ * worker has made, or whose creation was not confirmed, is found again; the engine keeps it alive, not the worker.
+ */
+export function createDockerLauncher({ engine, cwd, clock, logger }: DockerLauncherOptions): Launcher {
+  const watch = new EngineWatch(clock, logger);
+  const closing = new AbortController();
+
+  function follow(id: string, tty: boolean, file: OutputFile, onLine: LaunchSpec["onLine"]): LogFollower {
+    return new LogFollower({ engine, id, tty, file, onLine, clock, logger });
+  }
+
+  function attemptOf(id: string, attempt: string, autoRemove: boolean, follower: LogFollower): DockerAttempt {
+    const handle = { kind: "docker", container: id, attempt };
+    return new DockerAttempt({
+      engine,
+      watch,
+      id,
+      handle,
+      follower,
+      autoRemove,
+      clock,
+      logger,
+      closing: closing.signal,
+    });
+  }
+
+  /** Creates the attempt's container, or finds it made: the answer of an earlier request may have been lost. */
+  async function create(
+    plan: ContainerPlan,
+    wanted: string,
+    attempt: string,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const first = containerName(wanted);
+    const names = first === null ? [undefined] : [first, alternativeName(first, attempt)];
+    for (const name of names) {
+      try {
+        const { platform, body } = plan;
+        const { id, warnings } = await createContainer(engine, { name, body, platform }, signal);
+        for (const warning of warnings)
+          logger?.warn({ container: name }, `The Docker engine warns: ${warning}`);
+        return id;
+      } catch (error) {
+        if (!(error instanceof EngineStatusError) || !error.isConflict || name === undefined) throw error;
+        const holder = await inspectContainer(engine, name, signal);
+        if (holder?.Config.Labels?.[ATTEMPT_LABEL] === attempt) return holder.Id;
+        logger?.info({ container: name }, `The container name '${name}' is taken; another one is used`);
+        if (name === names.at(-1)) throw error;
+      }
+    }
+    throw new Error("there is no name left"); // the last one throws above
+  }
+
+  async function start(id: string, plan: ContainerPlan, signal?: AbortSignal): Promise<void> {
+    try {
+      for (const network of plan.furtherNetworks) await connectNetwork(engine, network, id, signal);
+      signal?.throwIfAborted();
+      await watch.patiently(() => startContainer(engine, id), { signal, patienceMs: START_PATIENCE_MS });
+    } catch (error) {
+      const found = await inspectContainer(engine, id).catch(() => null);
+      // An answer that got lost: it runs, or has run.
+      if (found !== null && hasBegun(found)) return;
+      await removeContainer(engine, id, { force: true }).catch((err: unknown) => {
+        logger?.warn({ container: id, err }, "A container that did not start could not be removed");
+      });
+      throw error;
+    }
+  }
+
+  return {
+    async launch(spec) {
+      const { container, outputFile, onLine, signal } = spec;
+      if (container === undefined) throw new Error("a launcher of containers needs a container's settings");
+      const attempt = spec.attempt ?? randomUUID();
+      const job = readDockerJob(container.configuration, cwd);
+      const plan = planContainer({ ...spec, attempt }, container, job);
+      for (const warning of plan.warnings) logger?.warn({ flowRunId: spec.flowRunId }, warning);
+      try {
+        const id = await watch.patiently(() => create(plan, container.name, attempt, signal), {
+          signal,
+          patienceMs: START_PATIENCE_MS,
+        });
+        const file = OutputFile.create(outputFile);
+        try {
+          await start(id, plan, signal);
+        } catch (error) {
+          file.close();
+          throw error;
+        }
+        return attemptOf(id, attempt, job.auto_remove, follow(id, plan.tty, file, onLine));
+      } catch (thrown) {
+        signal?.throwIfAborted();
+        throw launchError(job, coerceError(thrown));
+      }
+    },
+
+    async adopt(handle, { outputFile, onLine }) {
+      const { kind, container, attempt } = handle;
+      if (kind !== "docker" || typeof container !== "string" || typeof attempt !== "string") return null;
+      const found = await watch.patiently(() => inspectContainer(engine, container));
+      if (found === null || !hasBegun(found)) return null;
+      const file = OutputFile.resume(outputFile);
+      const autoRemove = found.Config.Labels?.[AUTO_REMOVE_LABEL] === "true";
+      return attemptOf(found.Id, attempt, autoRemove, follow(found.Id, found.Config.Tty, file, onLine));
+    },
+
+    async trace({ attempt }) {
+      return await watch.patiently(async () => {
+        const [found] = await listContainers(engine, [`${ATTEMPT_LABEL}=${attempt}`]);
+        if (found === undefined) return null;
+        // Made, but not started: removed, it cannot be any more, even if a request to start it is still on its way.
+        if (found.State === "created") await removeContainer(engine, found.Id);
+        const left = await inspectContainer(engine, found.Id);
+        if (left === null) return null;
+        return { kind: "docker", container: left.Id, attempt };
+      });
+    },
+
+    lastLines: ({ outputFile }) => readLastLines(outputFile, LAST_LINES, LAST_BYTES),
+    // Steps on this machine are the worker's own; see the process launcher.
+    endSteps: () => undefined,
+    endOf: () => ({ kind: "gone" }),
+
+    async close() {
+      closing.abort();
+      await engine.close();
+    },
+  };
+}
+
+function hasBegun({ State: state }: ContainerInspection): boolean {
+  return state.Status !== "created";
+}
+
+/** Says what stands in the way of a container, and what to do about it. */
+function launchError({ image }: DockerJob, error: Error): Error {
+  if (!(error instanceof EngineStatusError)) return error;
+  const { message } = error;
+  const hint = /no such image/i.test(message)
+    ? `Build or pull ${image} on the engine's machine, or let the job variable image_pull_policy allow the pull.`
+    : /executable file not found|no such file or directory/i.test(message)
+      ? "The command does not exist in the image. Correct the job variable `command`, or use an image that has it."
+      : /permission denied/i.test(message)
+        ? "The command in the image cannot be executed: see its mode and the image's user."
+        : undefined;
+  return new WorkerError("LAUNCH_FAILED", message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+}

@@ -22,6 +22,11 @@ const ERROR_CODES = {
     doc: "no connection to the Docker engine, or no answer in time",
   },
   ENGINE_STATUS: { retryable: false, exitCode: 1, doc: "the Docker engine refused a request" },
+  IMAGE_UNAVAILABLE: {
+    retryable: false,
+    exitCode: 1,
+    doc: "a container image cannot be pulled, built or pushed, or is not there",
+  },
   POOL_UNUSABLE: {
     retryable: false,
     exitCode: 1,

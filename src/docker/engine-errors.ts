@@ -5,6 +5,8 @@ import type { EngineAddress } from "./engine-address.ts";
 /** The engine's answer that says no. `message` is the engine's own. */
 export class EngineStatusError extends WorkerError {
   readonly status: number;
+  /** The engine's own words, without what was being done. */
+  readonly answer: string;
 
   constructor(status: number, what: string, answer: string, hint?: string) {
     super("ENGINE_STATUS", `${what}: ${answer}`, {
@@ -12,6 +14,7 @@ export class EngineStatusError extends WorkerError {
       ...(hint === undefined ? {} : { hint }),
     });
     this.status = status;
+    this.answer = answer;
   }
 
   /** Podman answers 500 where Docker answers 404. */

@@ -24,8 +24,8 @@ await build({
   target: "node20",
   minifySyntax: true,
   minifyWhitespace: true,
-  // Finds its binary beside itself.
-  external: ["@photostructure/sqlite"],
+  // They find their binaries beside themselves.
+  external: ["@photostructure/sqlite", "node-unix-socket"],
   plugins: [
     {
       name: "part of undici",

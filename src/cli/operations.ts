@@ -3,8 +3,10 @@ import { redactValue } from "../log/redact-value.ts";
 import { startHttpServer } from "../ops/http-server.ts";
 import { watchLoopLag } from "../ops/metrics/loop-lag.ts";
 import { workerMetrics } from "../ops/metrics/worker-metrics.ts";
+import { openNotifySocket } from "../ops/notify-socket.ts";
 import { workerPages } from "../ops/pages.ts";
-import { statusOf, statusText } from "../ops/status.ts";
+import { startServiceManager, watchdogMsOf } from "../ops/service-manager.ts";
+import { statusOf, statusText, summaryOf } from "../ops/status.ts";
 import { livenessComplaints, readinessComplaints } from "../ops/vital-signs.ts";
 import { observeAll } from "../worker/observer.ts";
 import { version } from "./version.ts";
@@ -27,7 +29,7 @@ export interface Operations {
   close(): Promise<void>;
 }
 
-export function createOperations(session: Session, { signals }: Io, clock: Clock): Operations {
+export function createOperations(session: Session, { signals, env }: Io, clock: Clock): Operations {
   const { config, client, logger, redactor } = session;
   const startedAt = clock.now();
   const facts = { version, pid: process.pid, apiUrl: client.apiUrl };
@@ -69,6 +71,33 @@ export function createOperations(session: Session, { signals }: Io, clock: Clock
     );
   }
 
+  async function tellServiceManager(): Promise<void> {
+    const { NOTIFY_SOCKET: address } = env;
+    if (address === undefined || address === "") return;
+    const onError = (err: Error): void =>
+      logger.debug({ err }, "The service manager could not be told how the worker is");
+    const socket = await openNotifySocket(address, onError).catch((thrown: unknown) => {
+      logger.warn({ err: coerceError(thrown) }, "The service manager will not be told how the worker is");
+      return null;
+    });
+    if (socket === null) return;
+    const manager = startServiceManager({
+      socket,
+      snapshot,
+      summary: () => summaryOf(status()),
+      complaints: () => livenessComplaints(snapshot()),
+      watchdogMs: watchdogMsOf(env, process.pid),
+      onStuck: (complaints) =>
+        logger.error(
+          { complaints },
+          "The worker hangs, so the service manager gets no more signs of life and will start it anew",
+        ),
+      clock,
+    });
+    observers.push(manager.observer);
+    closers.push(() => manager.stop().finally(() => socket.close()));
+  }
+
   function printStatus(): void {
     const now = status();
     logger.info({ status: now }, statusText(now));
@@ -81,6 +110,7 @@ export function createOperations(session: Session, { signals }: Io, clock: Clock
     async open(watched) {
       worker = watched;
       await serve();
+      await tellServiceManager();
       signals.on("SIGUSR2", printStatus);
       closers.push(() => signals.off("SIGUSR2", printStatus));
     },

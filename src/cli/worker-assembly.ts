@@ -9,6 +9,7 @@ import { parseJson } from "../json/parse.ts";
 import { isJsonObject } from "../json/value.ts";
 import { systemClock } from "../lifecycle/clock.ts";
 import { discoverPython } from "../steps/python.ts";
+import { withoutServiceManager } from "../ops/service-manager.ts";
 import { WorkerEvents } from "../worker/events.ts";
 import { startHousekeeping } from "../worker/housekeeping.ts";
 import { Journal } from "../worker/journal.ts";
@@ -110,7 +111,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       version,
       python: async () => (await python()).path,
       environmentsDir: config.environmentsDir,
-      env: io.env,
+      env: withoutServiceManager(io.env),
       cwd: io.cwd,
       prefectSettings: session.prefectSettings,
       onOutput: (line) => void io.output.write(`${line}\n`),

@@ -62,7 +62,7 @@ function runStatus(run: RunSnapshot, now: number) {
 }
 
 /** `Worker 'w' serves pool 'p': 3 flow runs (1 pull, 2 run), 3 of 8 slots` */
-function summaryOf(status: Status): string {
+export function summaryOf(status: Status): string {
   const { worker, work_pool: pool, state, slots, complaints } = status;
   const runs = countsOf(status.flow_runs.map(({ phase }) => phase));
   const limit =

@@ -8,7 +8,7 @@ import { createDispatchers } from "./dispatchers.ts";
 import { ApiError, UndecodableResponseError } from "./errors.ts";
 import { buildHeaders, buildWebSocketHeaders, webSocketToken } from "./headers.ts";
 import { createRedaction } from "./redaction.ts";
-import { mayTryAgain, parseRetryAfter, retryDelayMs } from "./retry.ts";
+import { mayTryAgain, parseRetryAfter, RetryRounds } from "./retry.ts";
 import { DeadlineReached, describeTransportFailure } from "./transport-failure.ts";
 
 import type { Dispatcher } from "undici";
@@ -59,6 +59,8 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
   /** Further attempts after the first, instead of `maxRetries`. */
   readonly retries?: number | undefined;
+  /** Tries at first almost at once again what the server's database refuses: writes that cross on SQLite. */
+  readonly isEager?: boolean | undefined;
   /** Told of each wait of this call before another attempt. */
   readonly onRetry?: ((retry: RetryNotice) => void) | undefined;
 }
@@ -146,8 +148,7 @@ export function createTransport(options: TransportOptions): Transport {
   let isClosed = false;
 
   async function send(request: ApiRequest, call: CallOptions = {}): Promise<ApiAnswer> {
-    const retries = call.retries ?? options.maxRetries ?? 5;
-    let failures = 0;
+    const rounds = new RetryRounds(call.retries ?? options.maxRetries ?? 5, rules, call.isEager === true);
     let hasRenewedToken = false;
     for (let attempt = 1; ; attempt += 1) {
       call.signal?.throwIfAborted();
@@ -160,11 +161,9 @@ export function createTransport(options: TransportOptions): Transport {
           csrf.forget();
           continue;
         }
-        const error = thrown instanceof ApiError ? thrown : undefined;
-        if (error?.isMaintenance !== true) failures += 1;
-        if (isClosed || retries === 0 || failures > retries || !mayTryAgain(thrown, rules, record))
-          throw thrown;
-        const delayMs = retryDelayMs(failures, error?.retryAfterMs, rules);
+        const isLast = isClosed || !mayTryAgain(thrown, rules, record);
+        const delayMs = isLast ? undefined : rounds.delayAfter(thrown);
+        if (delayMs === undefined) throw thrown;
         const notice: RetryNotice = {
           method: request.method,
           path: request.path,

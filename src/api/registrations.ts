@@ -34,7 +34,7 @@ export interface RegistrationCalls {
 export function createRegistrationCalls(caller: Caller): RegistrationCalls {
   return {
     createFlow: (name, options) =>
-      caller.read({ method: "POST", path: "/flows/", body: { name } }, decodeId, options),
+      caller.read({ method: "POST", path: "/flows/", body: { name } }, decodeId, eager(options)),
 
     async readFlowIds(names, options) {
       const flows = await allOf(names, async (any_, page) => {
@@ -52,10 +52,10 @@ export function createRegistrationCalls(caller: Caller): RegistrationCalls {
       }),
 
     createDeployment: (body, options) =>
-      caller.read({ method: "POST", path: "/deployments/", body }, decodeId, options),
+      caller.read({ method: "POST", path: "/deployments/", body }, decodeId, eager(options)),
 
     async updateDeployment(id, body, options) {
-      await caller.tell({ method: "PATCH", path: `/deployments/${part(id)}`, body }, options);
+      await caller.tell({ method: "PATCH", path: `/deployments/${part(id)}`, body }, eager(options));
     },
 
     readAutomations: (options) =>
@@ -67,11 +67,11 @@ export function createRegistrationCalls(caller: Caller): RegistrationCalls {
     deleteOwnedAutomations: (resource, options) =>
       caller.tell(
         { method: "DELETE", path: `/automations/owned-by/${part(resource)}`, accept: [404] },
-        options,
+        eager(options),
       ),
 
     createAutomation: (body, options) =>
-      caller.read({ method: "POST", path: "/automations/", body }, decodeId, options),
+      caller.read({ method: "POST", path: "/automations/", body }, decodeId, eager(options)),
 
     async countOnlineWorkers(workPool, options) {
       const filter = { workers: { status: { any_: ["ONLINE"] } }, limit: 1 };
@@ -80,6 +80,11 @@ export function createRegistrationCalls(caller: Caller): RegistrationCalls {
       return (await caller.list(request, (item) => item, options)).length;
     },
   };
+}
+
+/** All writes of a registration may be repeated, and some hundred in a row meet what a server on SQLite writes by itself. */
+function eager(options: CallOptions | undefined): CallOptions {
+  return { ...options, isEager: true };
 }
 
 interface Page extends JsonObject {

@@ -1,7 +1,7 @@
 import { describe, it } from "vitest";
 
 import { ApiError, isRetryable, UndecodableResponseError, UnreachableError } from "./errors.ts";
-import { mayTryAgain, parseRetryAfter, retryDelayMs } from "./retry.ts";
+import { mayTryAgain, parseRetryAfter, RetryRounds } from "./retry.ts";
 
 const request = { method: "GET", path: "/x" };
 const fresh = { hasAnswered: false, hasDecoded: false };
@@ -64,18 +64,42 @@ describe("isRetryable", () => {
   });
 });
 
-describe("retryDelayMs", () => {
-  it("doubles from 2 s", ({ expect }) => {
-    expect([1, 2, 3, 4, 5].map((attempt) => retryDelayMs(attempt, undefined, rules))).toEqual([
-      2000, 4000, 8000, 16_000, 32_000,
-    ]);
+/** The waits of a call that fails in the same way until it gives up, at most twelve. */
+function waits(error: unknown, { retries = 5, isEager = false, random = 0.5 } = {}): number[] {
+  const rounds = new RetryRounds(retries, { ...rules, random: () => random }, isEager);
+  const all: number[] = [];
+  for (let ms = rounds.delayAfter(error); ms !== undefined && all.length < 12; ms = rounds.delayAfter(error))
+    all.push(ms);
+  return all;
+}
+
+describe("the waits between attempts", () => {
+  it("double from 2 s", ({ expect }) => {
+    expect(waits(status(502))).toEqual([2000, 4000, 8000, 16_000, 32_000]);
+    expect(waits(new UnreachableError("timeout", ""), { retries: 1 })).toEqual([2000]);
+    expect(waits(status(503), { retries: 0, isEager: true })).toEqual([]);
   });
 
-  it("varies to both sides, but never goes below Retry-After", ({ expect }) => {
-    const delays = (retryAfterMs?: number): number[] =>
-      [0, 0.5, 1].map((random) => retryDelayMs(1, retryAfterMs, { ...rules, random: () => random }));
-    expect(delays()).toEqual([1600, 2000, 2400]);
-    expect(delays(10_000)).toEqual([10_000, 11_000, 12_000]);
+  it("vary to both sides, but never go below Retry-After", ({ expect }) => {
+    const first = (retryAfterMs?: number): (number | undefined)[] => {
+      const error = new ApiError({ ...request, status: 429, detail: "", retryAfterMs });
+      return [0, 0.5, 1].map((random) => waits(error, { random })[0]);
+    };
+    expect(first()).toEqual([1600, 2000, 2400]);
+    expect(first(10_000)).toEqual([10_000, 11_000, 12_000]);
+  });
+
+  it("are not counted during a maintenance", ({ expect }) => {
+    const error = new ApiError({ ...request, status: 503, detail: "", isMaintenance: true });
+    expect(waits(error, { retries: 2, isEager: true })).toHaveLength(12);
+  });
+
+  it("are short at first for an eager call that the server's database refused", ({ expect }) => {
+    const eager = (error: unknown): number[] => waits(error, { retries: 2, isEager: true });
+    expect(eager(status(503))).toEqual([25, 50, 75, 100, 125, 150, 175, 200, 2000, 4000]);
+    expect(eager(status(502))).toEqual([2000, 4000]);
+    const told = new ApiError({ ...request, status: 503, detail: "", retryAfterMs: 10_000 });
+    expect(eager(told)).toEqual([11_000, 11_000]);
   });
 });
 

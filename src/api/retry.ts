@@ -34,9 +34,49 @@ export function mayTryAgain(
  * Milliseconds to wait after the `attempt`-th counted failure: the server's Retry-After as a minimum, otherwise
  * 2^attempt seconds, give or take.
  */
-export function retryDelayMs(attempt: number, retryAfterMs: number | undefined, rules: RetryRules): number {
+function retryDelayMs(attempt: number, retryAfterMs: number | undefined, rules: RetryRules): number {
   if (retryAfterMs !== undefined) return Math.ceil(retryAfterMs * (1 + rules.jitterFactor * rules.random()));
   return Math.round(2 ** attempt * 1000 * (1 - rules.jitterFactor + 2 * rules.jitterFactor * rules.random()));
+}
+
+// How many attempts of an eager call follow at once, each a little later, before it waits as all others do.
+const QUICK_RETRIES = 8;
+const QUICK_RETRY_MS = 25;
+
+/** The waits between the attempts of one call. */
+export class RetryRounds {
+  readonly #retries: number;
+  readonly #rules: RetryRules;
+  readonly #isEager: boolean;
+  #failures = 0;
+  #quickRetries = 0;
+
+  constructor(retries: number, rules: RetryRules, isEager: boolean) {
+    this.#retries = retries;
+    this.#rules = rules;
+    this.#isEager = isEager;
+  }
+
+  /** Milliseconds to wait before the next attempt; undefined when there is to be none. A maintenance lasts as long as it takes. */
+  delayAfter(thrown: unknown): number | undefined {
+    if (this.#retries === 0) return undefined;
+    const error = thrown instanceof ApiError ? thrown : undefined;
+    if (this.#isEager && isCrossedWrite(error) && this.#quickRetries < QUICK_RETRIES) {
+      this.#quickRetries += 1;
+      return QUICK_RETRY_MS * this.#quickRetries;
+    }
+    if (error?.isMaintenance !== true) this.#failures += 1;
+    if (this.#failures > this.#retries) return undefined;
+    return retryDelayMs(this.#failures, error?.retryAfterMs, this.#rules);
+  }
+}
+
+/**
+ * Whether the server's own database refused to go on (prefect/server/api/server.py: 503 without Retry-After). On SQLite it refuses
+ * each transaction that began to read before another one wrote: the next attempt finds nothing in its way.
+ */
+function isCrossedWrite(error: ApiError | undefined): boolean {
+  return error?.status === 503 && error.retryAfterMs === undefined && !error.isMaintenance;
 }
 
 /** Reads Retry-After, given in seconds or as an HTTP date. Undefined when it is neither. */

@@ -75,11 +75,13 @@ export function planDeployment(input: PlanInput): DeploymentPlan {
 
 /** The body of a new deployment. */
 export function creationBody(plan: DeploymentPlan, flowId: string): JsonObject {
-  const { concurrency_options: options = null, ...fields } = plan.fields;
+  const { concurrency_options: options = null, concurrency_limit: limit = null, ...fields } = plan.fields;
   return {
     name: plan.name,
     flow_id: flowId,
     ...fields,
+    // A server that gets null looks for a limit to take away, which on SQLite makes the call a third longer.
+    ...(limit === null ? {} : { concurrency_limit: limit }),
     ...(options === null ? {} : { concurrency_options: options }),
     schedules: plan.schedules ?? [],
     enforce_parameter_schema: plan.enforceParameterSchema ?? true,

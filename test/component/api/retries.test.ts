@@ -60,6 +60,22 @@ describe("retries of the API client", () => {
     expect(delays).toEqual([8400, 70_320]);
   });
 
+  it("tries a registration again at once that the server's database refused", async ({ expect }) => {
+    await using server = await startFakePrefectServer();
+    const clock = new FakeClock();
+    const delays: number[] = [];
+    const onRetry = ({ delayMs }: RetryNotice): void => void delays.push(delayMs);
+    await using client = testClient({ apiUrl: server.apiUrl, clock, onRetry });
+    server.fault({ path: "/flows/", kind: "status", status: 503, times: 2 });
+    const failure = failureOf(client.createFlow("f"));
+    for (let wait = 0; wait < 2; wait += 1) {
+      await clock.sleeping();
+      await clock.advance(clock.nextWakeMs ?? 0);
+    }
+    expect(await failure).toMatchObject({ status: 404 }); // the third answer: this server knows no flows
+    expect(delays).toEqual([25, 50]);
+  });
+
   it("does not count answers under maintenance", async ({ expect }) => {
     await using server = await startFakePrefectServer();
     const clock = new FakeClock();

@@ -27,6 +27,8 @@ export interface RegistrationCalls {
   readAutomations(options?: CallOptions): Promise<readonly JsonObject[]>;
   /** Those that belong to a resource (`prefect.deployment.ID`). False where the server knows no automations. */
   deleteOwnedAutomations(resource: string, options?: CallOptions): Promise<boolean>;
+  /** Makes these the agreements of a resource, in place of those that it had (prefect/_experimental/sla/client.py). */
+  applySlas(resource: string, slas: readonly JsonObject[], options?: CallOptions): Promise<void>;
   createAutomation(body: JsonObject, options?: CallOptions): Promise<string>;
   countOnlineWorkers(workPool: string, options?: CallOptions): Promise<number>;
 }
@@ -69,6 +71,14 @@ export function createRegistrationCalls(caller: Caller): RegistrationCalls {
         { method: "DELETE", path: `/automations/owned-by/${part(resource)}`, accept: [404] },
         eager(options),
       ),
+
+    async applySlas(resource, slas, options) {
+      const body = slas.map((sla) => ({ ...sla, owner_resource: resource }));
+      await caller.tell(
+        { method: "POST", path: `/slas/apply-resource-slas/${part(resource)}`, body },
+        options,
+      );
+    },
 
     createAutomation: (body, options) =>
       caller.read({ method: "POST", path: "/automations/", body }, decodeId, eager(options)),

@@ -13,6 +13,17 @@ export interface ConfirmFlags {
   readonly prompt?: boolean;
 }
 
+const OFF: ReadonlySet<string> = new Set(["0", "false", "f", "no", "n", "off"]);
+
+/** Where somebody can be asked: undefined without a terminal, with `--no-prompt`, and with PREFECT_CLI_PROMPT=false (but for `--prompt`). */
+export function terminalOf(
+  io: Pick<Io, "terminal" | "env">,
+  { prompt }: { readonly prompt?: boolean | undefined },
+): ReturnType<Io["terminal"]> {
+  const isOff = OFF.has((io.env["PREFECT_CLI_PROMPT"] ?? "").toLowerCase());
+  return prompt === false || (prompt === undefined && isOff) ? undefined : io.terminal();
+}
+
 /** Declares `--yes` and `--no-prompt`. */
 export function addConfirmFlags(command: Command): void {
   command

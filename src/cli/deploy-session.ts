@@ -15,6 +15,7 @@ import { DeployConsole } from "./deploy-console.ts";
 import { createDeployInterview } from "./deploy-interview.ts";
 import { createDeployPrompts } from "./deploy-prompts.ts";
 import { offerToSave } from "./deploy-saving.ts";
+import { terminalOf } from "./confirm.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { isCloud, openSession } from "./session.ts";
 
@@ -34,7 +35,11 @@ export async function runDeploy(
   entrypoint: string | undefined,
   flags: DeployFlags,
 ): Promise<void> {
-  const { io, finish } = context;
+  const { finish } = context;
+  const io =
+    flags.profile === undefined
+      ? context.io
+      : { ...context.io, env: { ...context.io.env, PREFECT_PROFILE: flags.profile } };
   const overrides = overridesOf(entrypoint, flags);
   const file = await fileOf(io, flags, overrides);
   const session = await openSession(io, settingsIn(flags));
@@ -99,7 +104,10 @@ async function run(
   const env = environmentWith(io.env, session.prefectSettings);
   const python = async (): Promise<string> =>
     (await discoverPython({ configured: config.python, env: io.env, signal })).path;
-  const terminal = flags.prompt === false || flags.json === true ? undefined : io.terminal();
+  const terminal =
+    flags.json === true
+      ? undefined
+      : terminalOf({ ...io, env: { ...session.prefectSettings, ...io.env } }, flags);
   const environment = { cwd: io.cwd, env, signal };
   const questions =
     terminal === undefined
@@ -132,11 +140,13 @@ async function run(
     failFast: flags.failFast === true,
     dryRun: flags.dryRun === true,
     resolveBlocks: flags.resolveBlocks === true,
+    isCloud: isCloud(config),
     defaultPool: config.deployments.defaultWorkPoolName,
     cwd: io.cwd,
     env,
     lookups,
     api: client,
+    readServerVersion: () => client.readVersion({ signal }),
     signal,
     python,
     onSecret,
@@ -189,7 +199,7 @@ async function fileOf(
   { entrypoint }: DeployOverrides,
 ): Promise<PrefectFile | undefined> {
   const path = resolve(io.cwd, prefectFile ?? "prefect.yaml");
-  const canAsk = prompt !== false && json !== true && io.terminal() !== undefined;
+  const canAsk = json !== true && terminalOf(io, { prompt }) !== undefined;
   try {
     return await readPrefectFile(path, prefectFile ?? "prefect.yaml");
   } catch (thrown) {
@@ -220,9 +230,10 @@ function overridesOf(entrypoint: string | undefined, flags: DeployFlags): Deploy
     anchorDate: flags.anchorDate,
     timezone: flags.timezone,
     triggers: flags.trigger,
+    slas: flags.sla,
     param: flags.param,
     params: flags.params,
-    enforceParameterSchema: flags.enforceParameterSchema ? undefined : false,
+    enforceParameterSchema: flags.enforceParameterSchema === false ? false : undefined,
   };
 }
 

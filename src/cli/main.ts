@@ -33,9 +33,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   addWorkerCommand(program, io, finish);
   addServerCommand(program, io, finish);
   try {
-    await addLazyCommands(program, argv, { io, finish });
-    const group = groupOf(program, argv);
-    if (group === undefined) await program.parseAsync(longOptions(argv), { from: "user" });
+    const words = longOptions(argv);
+    await addLazyCommands(program, words, { io, finish });
+    const group = groupOf(program, words);
+    if (group === undefined) await program.parseAsync(words, { from: "user" });
     else group.outputHelp();
     return exitCode;
   } catch (thrown) {

@@ -7,6 +7,7 @@ import { hasOverrides } from "./overrides.ts";
 import { finishTarget, labelOf, prepareTarget, resolveTarget } from "./preparation.ts";
 import { ProjectError } from "./problem.ts";
 import { Registrar } from "./registration.ts";
+import { parseServerVersion, planForServer } from "./server-fields.ts";
 import { selectDeclarations } from "./selection.ts";
 import { inferVersionInfo } from "./version-info.ts";
 
@@ -35,6 +36,8 @@ export interface DeployOptions extends PreparationOptions {
   /** Only tell what would change. Steps are not run, nothing is written. */
   readonly dryRun: boolean;
   readonly api: RegistrationApi;
+  /** Release of the server; null where it does not tell. */
+  readonly readServerVersion: () => Promise<string | null>;
   /** Absolute path of the flows' interpreter. */
   readonly python: () => Promise<string>;
   /** Runs build or push steps with the outputs so far; resolves with all outputs. */
@@ -79,8 +82,10 @@ export type DeployOutcome = {
  * a few at a time. Resolves with what became of each, in order; one that fails leaves the others alone.
  * Rejects, with nothing registered, when the selection or anything in the file is wrong.
  */
-export async function deployProject(options: DeployOptions): Promise<readonly DeployOutcome[]> {
-  const { report } = options;
+export async function deployProject(given: DeployOptions): Promise<readonly DeployOutcome[]> {
+  const { report } = given;
+  const version = parseServerVersion(await given.readServerVersion());
+  const options = { ...given, serverVersion: version };
   const targets = await selectTargets(options);
   report.selected(targets.map((target) => labelOf(target)));
   const settled = new Map<Target, DeployOutcome>();
@@ -95,7 +100,7 @@ export async function deployProject(options: DeployOptions): Promise<readonly De
     return false;
   });
   const prepared = await prepareAll(named, isOnly ? options : { ...options, interview: undefined });
-  const registrar = new Registrar(options.api, options.signal);
+  const registrar = new Registrar(options.api, version, options.signal);
   registrar.expect(
     [...prepared.values()].flatMap((preparation) =>
       preparation instanceof Error ? [] : [{ flowName: preparation.flow.name, name: preparation.name }],
@@ -110,7 +115,8 @@ export async function deployProject(options: DeployOptions): Promise<readonly De
     try {
       if (preparation instanceof Error) throw preparation;
       if (isOnly && !options.dryRun) await options.interview?.settle();
-      const plan = await planTarget(preparation, versions, options);
+      const made = await planTarget(preparation, versions, options);
+      const plan = planForServer(made, version, options.onWarning);
       const register = limit(async () =>
         settle(target, await registerTarget(preparation, plan, registrar, options)),
       );

@@ -13,6 +13,8 @@ export interface DeploymentPlan {
   readonly flowName: string;
   readonly name: string;
   readonly workPoolName: string;
+  /** That of file or command line; null where the version comes from flow or commit. */
+  readonly declaredVersion: string | null;
   /** The API's fields that a new and a changed deployment share. */
   readonly fields: JsonObject;
   /** Undefined when the declaration says nothing of schedules: those that are there stay. */
@@ -22,6 +24,8 @@ export interface DeploymentPlan {
   /** Undefined: true for a new deployment, left as it is for one that is there. */
   readonly enforceParameterSchema: boolean | undefined;
   readonly automations: readonly DeploymentAutomation[];
+  /** Service level agreements of Prefect Cloud; undefined: left as they are. */
+  readonly slas: readonly JsonObject[] | undefined;
 }
 
 export interface PlanInput {
@@ -44,15 +48,17 @@ export function planDeployment(input: PlanInput): DeploymentPlan {
   // A version of one's own stays; that of the flow gives way to the commit.
   const version = own ?? versionInfo?.version ?? flow.version;
   const limit = fields["concurrency_limit"] ?? null;
-  const paused = fields["paused"];
+  const { paused, sla: slas } = fields;
   const enforce = fields["enforce_parameter_schema"];
   const name = textOrNull(fields["name"]) ?? "";
   return {
     flowName: flow.name,
     name: name.endsWith(".py") ? (name.slice(0, -3).split("/").at(-1) ?? "") : name,
     workPoolName: textOrNull(pool["name"]) ?? "",
+    declaredVersion: own,
     schedules,
     automations,
+    slas: Array.isArray(slas) ? slas.filter((item: Json) => isJsonObject(item)) : undefined,
     paused: typeof paused === "boolean" ? paused : undefined,
     enforceParameterSchema: typeof enforce === "boolean" ? enforce : undefined,
     fields: {

@@ -15,7 +15,16 @@ export interface Change {
 }
 
 // What the server adds to, or changes in, a schedule.
-const OF_THE_SERVER: ReadonlySet<string> = new Set(["id", "created", "updated", "deployment_id", "replaces"]);
+const OF_THE_SERVER: ReadonlySet<string> = new Set([
+  "id",
+  "created",
+  "updated",
+  "deployment_id",
+  "replaces",
+  // Of 2.x.
+  "catchup",
+  "max_active_runs",
+]);
 
 /** What registering the plan would change in a deployment as the server has it (null: it would be made), field by field. */
 export function changesTo(existing: JsonObject | null, plan: DeploymentPlan): readonly Change[] {

@@ -152,7 +152,8 @@ function commentOn(document: Document, key: string, comment: string): void {
     : undefined;
   if (pair === undefined || !isScalar(pair.key)) return;
   pair.key.commentBefore = comment;
-  pair.key.spaceBefore = true;
+  // Before the first there is the file's own comment.
+  if (key !== "name") pair.key.spaceBefore = true;
 }
 
 /** Patterns of what is no part of a project's code. */
@@ -166,10 +167,13 @@ const IGNORED = [
     "*.egg-info/",
     "*.egg",
     ".mypy_cache/",
+    ".dmypy.json",
+    "dmypy.json",
+    ".pyre/",
     ".pytest_cache/",
     ".ruff_cache/",
-    ".ipynb_checkpoints/*",
   ],
+  ["Notebooks", "profile_default/", "ipython_config.py", "*.ipynb_checkpoints/*"],
   ["Environments", ".python-version", ".env", ".venv", "env/", "venv/"],
   ["Other tools", ".DS_Store", "dask-worker-space/", ".idea/", ".vscode/"],
 ] as const;

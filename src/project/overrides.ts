@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 
 import { coerceError, WorkerError } from "../errors.ts";
 import { mergeObjects } from "../json/object.ts";
@@ -29,6 +30,8 @@ export interface DeployOverrides {
   readonly timezone?: string | undefined;
   /** JSON, or the path of a file that ends in .yaml, .yml or .json with a list `triggers`. */
   readonly triggers?: readonly string[] | undefined;
+  /** As triggers, with a list `sla`. */
+  readonly slas?: readonly string[] | undefined;
   /** `key=value` each; the value is JSON or text. */
   readonly param?: readonly string[] | undefined;
   /** A JSON object. */
@@ -46,9 +49,13 @@ export function hasOverrides(overrides: DeployOverrides): boolean {
 /**
  * Lays what the command line says over a declaration's fields (prefect/cli/deploy/_config.py:
  * _apply_cli_options_to_deploy_config). Schedules are added, tags replaced, parameters and job variables merged key by key (Prefect replaces the
- * latter). Throws a WorkerError (DEPLOY_REFUSED) that names the flag.
+ * latter). Files of triggers are read from `cwd`. Throws a WorkerError (DEPLOY_REFUSED) that names the flag.
  */
-export async function layOver(fields: JsonObject, overrides: DeployOverrides): Promise<JsonObject> {
+export async function layOver(
+  fields: JsonObject,
+  overrides: DeployOverrides,
+  cwd: string,
+): Promise<JsonObject> {
   const { tags, param, params } = overrides;
   if (param !== undefined && param.length > 0 && params !== undefined) {
     throw new WorkerError("DEPLOY_REFUSED", "Can only pass one of `--param` or `--params`");
@@ -82,8 +89,16 @@ export async function layOver(fields: JsonObject, overrides: DeployOverrides): P
   const schedules = schedulesOf(fields, overrides);
   if (schedules !== undefined) changed["schedules"] = schedules;
   if (overrides.triggers !== undefined && overrides.triggers.length > 0) {
-    const lists = await Promise.all(overrides.triggers.map((text) => triggersOf(text)));
+    const lists = await Promise.all(
+      overrides.triggers.map((text) => listOf(resolve(cwd, text), text, "trigger", "triggers")),
+    );
     changed["triggers"] = lists.flat();
+  }
+  if (overrides.slas !== undefined && overrides.slas.length > 0) {
+    const lists = await Promise.all(
+      overrides.slas.map((text) => listOf(resolve(cwd, text), text, "SLA", "sla")),
+    );
+    changed["sla"] = lists.flat();
   }
   return changed;
 }
@@ -154,19 +169,20 @@ function schedulesOf(fields: JsonObject, overrides: DeployOverrides): readonly J
   );
 }
 
-async function triggersOf(text: string): Promise<readonly Json[]> {
+/** JSON of one, or a file with a list of them. */
+async function listOf(path: string, text: string, what: string, key: string): Promise<readonly Json[]> {
   try {
     if (!/\.(?:ya?ml|json)$/.test(text)) return [parseJson(text)];
-    const { value } = parseYaml(await readFile(text), text);
-    const triggers = isJsonObject(value) ? value["triggers"] : undefined;
-    return Array.isArray(triggers) ? (triggers as readonly Json[]) : [];
+    const { value } = parseYaml(await readFile(path), text);
+    const list = isJsonObject(value) ? value[key] : undefined;
+    return Array.isArray(list) ? (list as readonly Json[]) : [];
   } catch (thrown) {
     throw new WorkerError(
       "DEPLOY_REFUSED",
-      `Failed to parse trigger: ${text}. Error: ${coerceError(thrown).message}`,
+      `Failed to parse ${what}: ${text}. Error: ${coerceError(thrown).message}`,
       {
         cause: thrown,
-        hint: "Give a JSON object, or a .yaml or .json file with a list `triggers`.",
+        hint: "Give a JSON object, or a .yaml or .json file with a list `" + key + "`.",
       },
     );
   }

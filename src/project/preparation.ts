@@ -10,6 +10,7 @@ import { layOver, objectAt } from "./overrides.ts";
 import { pathText, ProjectError } from "./problem.ts";
 import { resolveDeclaration } from "./resolution.ts";
 import { checkTimes, scheduleBody } from "./schedules.ts";
+import { isUpsertOnly } from "./server-fields.ts";
 import { readTrigger } from "./triggers.ts";
 
 import type { WorkPool } from "../api/types.ts";
@@ -39,6 +40,8 @@ export interface PreparationOptions extends ResolutionOptions {
   readonly file: PrefectFile | undefined;
   /** Fills the gap when neither declaration nor flags name a pool. */
   readonly defaultPool: string | undefined;
+  /** Only there do service level agreements exist. */
+  readonly isCloud: boolean;
   readonly onNote?: (message: string) => void;
   /** Undefined where nobody can be asked. */
   readonly questions?: DeployQuestions | undefined;
@@ -77,7 +80,7 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
   const { declaration, overrides } = target;
   const declared = withLegacySchedule(declaration?.fields ?? {});
   const named = target.name === undefined ? declared : { ...declared, name: target.name };
-  const laidOver = await layOver(named, overrides);
+  const laidOver = await layOver(named, overrides, options.cwd);
   const known = withDefaultPool(await resolveDeclaration(laidOver, options), options.defaultPool);
   const answers = options.questions === undefined ? {} : await askMissing(known, options);
   const fields = withAnswers(known, answers);
@@ -101,6 +104,10 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
         hint: "Leave out / and %.",
       },
     );
+  }
+  if (Array.isArray(fields["sla"]) && !options.isCloud) {
+    const why = "service level agreements exist on Prefect Cloud only; leave them out for a server";
+    throw placed(target, ["sla"], options.file, why);
   }
   checkSchedulesAndTriggers(fields, target, options);
   const isAsked = Object.keys(answers).length > 0;
@@ -251,10 +258,11 @@ const INCOMPLETE: Reading = { preprocess: true, ignoreRequired: true, allowNoneW
 async function checkParameters(
   { target, fields }: ResolvedTarget,
   flow: FlowInfo,
-  { file }: PreparationOptions,
+  { file, serverVersion }: PreparationOptions,
 ): Promise<void> {
   const parameters = objectAt(fields, "parameters");
-  if (fields["enforce_parameter_schema"] === false || Object.keys(parameters).length === 0) return;
+  const enforce = fields["enforce_parameter_schema"] ?? !isUpsertOnly(serverVersion);
+  if (enforce === false || Object.keys(parameters).length === 0) return;
   const text = stringifyJson(parameters);
   // Outputs of steps, and what the server fills in, are not known yet.
   if (text.includes("{{") || text.includes("__prefect_kind")) return;

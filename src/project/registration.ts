@@ -1,9 +1,11 @@
 import { changeBody, creationBody } from "./deployment-body.ts";
 import { changesTo } from "./deployment-changes.ts";
+import { isUpsertOnly, upsertBody } from "./server-fields.ts";
 import { automationBody } from "./triggers.ts";
 
 import type { RawDeployment, RegistrationCalls } from "../api/registrations.ts";
 import type { DeploymentPlan } from "./deployment-body.ts";
+import type { ServerVersion } from "./server-fields.ts";
 
 export type RegistrationApi = Omit<RegistrationCalls, "countOnlineWorkers">;
 
@@ -21,13 +23,15 @@ type Named = Pick<DeploymentPlan, "flowName" | "name">;
  */
 export class Registrar {
   readonly #api: RegistrationApi;
+  readonly #version: ServerVersion | undefined;
   readonly #signal: AbortSignal;
   readonly #flows = new Map<string, Promise<string>>();
   readonly #existing = new Map<string, Promise<RawDeployment | null>>();
   #automations: Promise<string> | undefined;
 
-  constructor(api: RegistrationApi, signal: AbortSignal) {
+  constructor(api: RegistrationApi, version: ServerVersion | undefined, signal: AbortSignal) {
     this.#api = api;
+    this.#version = version;
     this.#signal = signal;
   }
 
@@ -53,7 +57,17 @@ export class Registrar {
    * replaced (prefect/deployments/runner.py, prefect/cli/deploy/_triggers.py). Rejects with the API's error.
    */
   async register(plan: DeploymentPlan): Promise<Registered> {
+    const registered = await this.#register(plan);
+    const { slas } = plan;
+    if (slas !== undefined) {
+      await this.#api.applySlas(`prefect.deployment.${registered.id}`, slas, { signal: this.#signal });
+    }
+    return registered;
+  }
+
+  async #register(plan: DeploymentPlan): Promise<Registered> {
     const existing = await this.find(plan);
+    if (isUpsertOnly(this.#version)) return await this.#upsert(plan, existing);
     if (existing === null) {
       const id = await this.#create(plan);
       await this.#createAutomations(plan, id);
@@ -71,6 +85,15 @@ export class Registrar {
       (await this.#api.deleteOwnedAutomations(`prefect.deployment.${id}`, { signal: this.#signal }));
     if (isServed) await this.#createAutomations(plan, id);
     return { id, kind: "updated" };
+  }
+
+  /** On 2.x, whose servers take a deployment anew in place of the one that is there. */
+  async #upsert(plan: DeploymentPlan, existing: RawDeployment | null): Promise<Registered> {
+    if (existing !== null && changesTo(existing, plan).length === 0)
+      return { id: existing.id, kind: "unchanged" };
+    const body = upsertBody(plan, await this.#flow(plan.flowName), this.#version);
+    const id = await this.#api.createDeployment(body, { signal: this.#signal });
+    return { id, kind: existing === null ? "created" : "updated" };
   }
 
   async #create(plan: DeploymentPlan): Promise<string> {

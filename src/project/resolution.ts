@@ -7,8 +7,10 @@ import {
   resolveVariables,
 } from "../templating/index.ts";
 import { objectAt } from "./overrides.ts";
+import { isBefore, isUpsertOnly } from "./server-fields.ts";
 
 import type { WorkPool } from "../api/types.ts";
+import type { ServerVersion } from "./server-fields.ts";
 import type { Json, JsonObject } from "../json/value.ts";
 import type { ReferenceLookups } from "../steps/types.ts";
 
@@ -17,6 +19,8 @@ export interface ResolutionOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Put the values of blocks into the job variables, as Prefect does; else they stay references, which workers resolve. */
   readonly resolveBlocks: boolean;
+  /** Undefined where the server does not tell its release. */
+  readonly serverVersion?: ServerVersion | undefined;
   /** Null when there is no such pool. */
   readonly readPool: (name: string) => Promise<WorkPool | null>;
   /** Told of every text that a block gives. */
@@ -45,6 +49,11 @@ export async function resolveDeclaration(
   );
   if (Object.keys(jobVariables).length === 0) return rest;
   const filledPool = objectAt(rest, "work_pool");
+  // Late releases of 2.x leave everything in them to the worker.
+  const { serverVersion, resolveBlocks } = options;
+  if (isUpsertOnly(serverVersion) && !isBefore(serverVersion, 2, 19, 6) && !resolveBlocks) {
+    return { ...rest, work_pool: { ...filledPool, job_variables: jobVariables } };
+  }
   const { kept, resolved } = await splitReferences(jobVariables, filledPool["name"], options);
   const withBlocks = await resolveBlockReferences(resolved, lookups, { onSecret });
   const merged = mergeObjects(jobVariables, isJsonObject(withBlocks) ? withBlocks : {}, kept);

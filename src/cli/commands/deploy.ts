@@ -2,6 +2,8 @@ import { addSettingFlags } from "../../config/flags.ts";
 import { collect } from "../api-command.ts";
 import { runDeploy } from "../deploy-session.ts";
 
+import { Option } from "commander";
+
 import type { Command } from "commander";
 
 import type { FlagValues } from "../../config/flags.ts";
@@ -46,8 +48,19 @@ export interface DeployFlags extends FlagValues {
   readonly trigger?: readonly string[];
   readonly param?: readonly string[];
   readonly params?: string;
-  readonly enforceParameterSchema: boolean;
+  readonly enforceParameterSchema?: boolean;
+  readonly profile?: string;
+  readonly sla?: readonly string[];
 }
+
+// `prefect deploy` has them too: they say what is so without them, or give an empty list.
+const UNDERSTOOD = [
+  "--no-all",
+  "--enforce-parameter-schema",
+  ...["name", "tag", "job-variable", "cron", "interval", "rrule", "trigger", "param", "sla"].map(
+    (list) => `--empty-${list}`,
+  ),
+];
 
 /** `lighterman deploy`, with the words of \`prefect deploy\`. */
 export function addDeployFlags(deploy: Command, context: CommandContext): void {
@@ -62,7 +75,10 @@ export function addDeployFlags(deploy: Command, context: CommandContext): void {
     .option("--prefect-file <FILE>", "another file than prefect.yaml")
     .option("--dry-run", "tell what would change on the server; run no steps, write nothing")
     .option("--watch", "deploy again whenever a file of the project changes, until Ctrl-C")
+    // Before its opposite, which would be the default else.
+    .addOption(new Option("--prompt").hideHelp())
     .option("--no-prompt", "never ask: refuse where something is missing")
+    .option("--profile <NAME>", "Prefect profile of this command")
     .option("--json", "print the result as JSON")
     .option("--fail-fast", "stop at the first deployment that fails")
     .option("-d, --description <TEXT>", "description of the deployment")
@@ -88,6 +104,7 @@ export function addDeployFlags(deploy: Command, context: CommandContext): void {
       "trigger, as JSON or a .yaml or .json file; replaces those of the file (repeatable)",
       collect,
     )
+    .option("--sla <JSON|FILE>", "service level agreement; Prefect Cloud only (repeatable)", collect)
     .option("--param <KEY=VALUE>", "parameter; VALUE is JSON or text (repeatable)", collect)
     .option("--params <JSON>", "parameters as a JSON object")
     .option("--no-enforce-parameter-schema", "accept parameters that the flow's signature does not")
@@ -96,6 +113,7 @@ export function addDeployFlags(deploy: Command, context: CommandContext): void {
       "store the values of blocks that job variables refer to in the deployment, as Prefect does",
     )
     .addHelpText("after", HELP);
+  for (const flags of UNDERSTOOD) deploy.addOption(new Option(flags).hideHelp());
   addSettingFlags(deploy, ["all", "flow"]);
   deploy.action(async (entrypoint: string | undefined, flags: DeployFlags) => {
     await runDeploy(context, entrypoint, flags);

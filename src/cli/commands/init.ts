@@ -12,6 +12,9 @@ import {
 import { RECIPES } from "../../project/recipes.ts";
 import { environmentWith } from "../../worker/environment.ts";
 import { collect } from "../api-command.ts";
+import { terminalOf } from "../confirm.ts";
+
+import { Option } from "commander";
 
 import type { Command } from "commander";
 
@@ -48,12 +51,14 @@ export function addInitFlags(init: Command, { io, finish }: CommandContext): voi
     .option("--name <NAME>", "name of the project (default: the directory's)")
     .option("--recipe <RECIPE>", "how the code is stored; see below")
     .option("-f, --field <KEY=VALUE>", "a field of the recipe (repeatable)", collect)
+    // Before its opposite, which would be the default else.
+    .addOption(new Option("--prompt").hideHelp())
     .option("--no-prompt", "never ask: refuse where something is missing")
     .addHelpText("after", HELP);
   addSettingFlags(init, ["log"]);
   init.action(async (flags: InitFlags) => {
     const { signal } = new AbortController();
-    const terminal = flags.prompt === false ? undefined : io.terminal();
+    const terminal = terminalOf(io, flags);
     const env = environmentWith(io.env, {});
     const surroundings = await lookAround({ cwd: io.cwd, env, signal });
     const recipe =
@@ -61,7 +66,14 @@ export function addInitFlags(init: Command, { io, finish }: CommandContext): voi
         ? ((await chooseRecipe(terminal)) ?? guessRecipe(surroundings))
         : findRecipe(flags.recipe);
     const isGuess = flags.recipe === undefined && terminal === undefined;
-    const fields = await completeFields(recipe, fieldsOf(flags.field ?? []), { terminal, isGuess });
+    const given = fieldsOf(flags.field ?? []);
+    const extra = Object.keys(given).filter((field) => !Object.hasOwn(recipe.required, field));
+    if (extra.length > 0 && flags.recipe !== undefined) {
+      io.stderr.write(
+        `Warning: the recipe '${recipe.name}' asks for no ${extra.join(", ")}; used where a placeholder of that name stands.\n`,
+      );
+    }
+    const fields = await completeFields(recipe, given, { terminal, isGuess });
     const options = { cwd: io.cwd, env, signal, name: flags.name, fields, version: PREFECT_VERSION };
     const files = {
       ".prefectignore": prefectIgnore(),

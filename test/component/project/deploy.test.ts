@@ -262,6 +262,71 @@ describe("deploy", () => {
     expect(await run("deploy", "flow.py:main", "-p", "pool")).toMatchObject({ code: 1 });
   });
 
+  it("takes the flags of `prefect deploy` that say what is so anyway, those of its session before the command, and `deploy init`", async ({
+    expect,
+  }) => {
+    const { run, deployment, directory } = await openProject({});
+    const words = [
+      "flow.py:main",
+      "-n",
+      "one",
+      "-p",
+      "pool",
+      "--prompt",
+      "--no-all",
+      "--enforce-parameter-schema",
+    ];
+    const empty = ["tag", "job-variable", "cron", "interval", "rrule", "trigger", "param", "sla"];
+    const result = await run(
+      "--no-prompt",
+      "deploy",
+      ...words,
+      ...empty.map((list) => `--empty-${list}`),
+      "--variable",
+      "a=1",
+    );
+    expect(result.code, result.stderr).toBe(0);
+    expect(await deployment("main", "one")).toMatchObject({
+      enforce_parameter_schema: true,
+      job_variables: { a: "1" },
+    });
+    expect(await run("deploy", "init", "--recipe", "local")).toMatchObject({ code: 0 });
+    expect(await readFile(join(directory, "prefect.yaml"), "utf8")).toContain("deployments:");
+  });
+
+  it("asks nothing with PREFECT_CLI_PROMPT=false", async ({ expect }) => {
+    const { answer } = await openProject({}, { PREFECT_CLI_PROMPT: "false" });
+    expect(await answer("\r", "deploy", "flow.py:main", "-p", "pool")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("a deployment name must be provided"),
+    });
+  });
+
+  it("refuses service level agreements for a server, and sends them to Prefect Cloud", async ({ expect }) => {
+    const { run, api, requests, write, apiUrl } = await openProject({
+      "prefect.yaml": one("sla: [{name: a, duration: 60}]"),
+    });
+    expect(await run("deploy")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/prefect.yaml:5:10: deployments\[0\].sla: .*Prefect Cloud only/),
+    });
+    expect(await api.post("/deployments/count", {})).toBe(0);
+    await write({
+      ".env": `PREFECT_CLOUD_API_URL=${apiUrl}\n`,
+      "sla.json": '{"sla": [{"name": "b", "duration": 9}]}',
+    });
+    const cloud = await run("deploy", "--sla", "sla.json", "--sla", '{"name": "c", "stale_after": 60}');
+    expect(cloud.stderr).toContain("slas");
+    const { id } = await api.get("/deployments/name/main/one");
+    const owner = `prefect.deployment.${id}`;
+    expect(requests.filter((line) => line.includes("/slas/"))).toEqual([
+      `POST /api/slas/apply-resource-slas/${owner} ${JSON.stringify([
+        { name: "b", duration: 9, owner_resource: owner },
+        { name: "c", stale_after: 60, owner_resource: owner },
+      ])}`,
+    ]);
+  });
+
   it("--json gives one object a deployment", async ({ expect }) => {
     const { run } = await openProject({ "prefect.yaml": TWO });
     const { stdout } = await run("deploy", "--all", "--json");

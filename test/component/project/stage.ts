@@ -25,6 +25,8 @@ def reports(): pass
 export interface ProjectStage {
   readonly api: Api;
   readonly directory: string;
+  /** PREFECT_API_URL of the commands. */
+  readonly apiUrl: string;
   /** Method, path and body of every request that commands made. */
   readonly requests: readonly string[];
   readonly write: (files: Readonly<Record<string, string>>) => Promise<void>;
@@ -67,6 +69,7 @@ export async function openProject(
   return {
     api,
     directory,
+    apiUrl: `${url}/api`,
     requests,
     write,
     run: (...argv) => start(argv).result,

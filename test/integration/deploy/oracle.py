@@ -9,12 +9,17 @@ import os
 import sys
 
 import prefect.cli
-import prefect.cli.deploy._commands
-import prefect.cli.deploy._core
+import prefect.cli.deploy
 import prefect.context
 import prefect.deployments.runner
 import prefect.events
 import prefect.flows
+
+try:
+    import prefect.cli.deploy._commands
+    import prefect.cli.deploy._core
+except ImportError:
+    pass  # 2.x has it in one module
 
 
 def run(request):
@@ -29,7 +34,8 @@ def run(request):
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.chdir(request["cwd"])
         os.environ.update(request["env"])
-        prefect.context.refresh_global_settings_context()
+        if hasattr(prefect.context, "refresh_global_settings_context"):
+            prefect.context.refresh_global_settings_context()
         sys.argv = ["prefect", *request["args"]]
         try:
             prefect.cli.app()

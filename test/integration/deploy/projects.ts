@@ -44,7 +44,7 @@ export const VARIABLES = {
 /** Secret blocks, by name. */
 export const SECRETS = { token: "s3cr3t-canary", "json-one": { user: "u", password: "p-canary" } } as const;
 
-const FLOW = `from prefect import flow
+export const FLOW = `from prefect import flow
 
 @flow
 def my_flow(n: int = 1, name: str = "x"):

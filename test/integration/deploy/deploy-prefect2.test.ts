@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe, it } from "vitest";
+
+import { PROJECTS_2 } from "./projects2.ts";
+import { openSide, outcome } from "./sides.ts";
+
+import type { Side } from "./sides.ts";
+
+let theirs: Side;
+let ours: Side;
+
+beforeAll(async () => {
+  [theirs, ours] = await Promise.all([openSide("prefect", 2), openSide("lighterman", 2)]);
+});
+
+afterAll(async () => {
+  await Promise.all([theirs.stop(), ours.stop()]);
+});
+
+describe("`lighterman deploy` leaves on a server 2.20 what its `prefect deploy` leaves", () => {
+  it.for(PROJECTS_2)("$name", async (project, { expect }) => {
+    const [expected, found] = await Promise.all([outcome(theirs, project), outcome(ours, project)]);
+    expect(found.codes, `${found.outputs.join("\n")}\n--- prefect\n${expected.outputs.join("\n")}`).toEqual(
+      expected.codes,
+    );
+    expect(found.left, found.outputs.join("\n")).toEqual(expected.left);
+  });
+});

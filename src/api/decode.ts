@@ -127,6 +127,7 @@ export function decodeFlowRun(value: Json): FlowRun {
     job_variables: mapOf(object, "job_variables"),
     state: decodeOptional(object["state"], decodeState),
     tags: textsOf(object, "tags"),
+    labels: mapOf(object, "labels"),
     run_count: numberOf(object, "run_count") ?? 0,
     infrastructure_pid: textOf(object, "infrastructure_pid"),
     expected_start_time: textOf(object, "expected_start_time"),

@@ -95,6 +95,8 @@ export interface FlowRun {
   readonly job_variables: JsonObject;
   readonly state: State | null;
   readonly tags: readonly string[];
+  /** Servers before 3.1.2 have none. */
+  readonly labels?: JsonObject;
   readonly run_count: number;
   readonly infrastructure_pid: string | null;
   readonly expected_start_time: string | null;

@@ -7,6 +7,7 @@ import { openNotifySocket } from "../ops/notify-socket.ts";
 import { workerPages } from "../ops/pages.ts";
 import { startServiceManager, watchdogMsOf } from "../ops/service-manager.ts";
 import { statusOf, statusText, summaryOf } from "../ops/status.ts";
+import { traceSecrets, traceSettings } from "../ops/tracing/trace-settings.ts";
 import { livenessComplaints, readinessComplaints } from "../ops/vital-signs.ts";
 import { observeAll } from "../worker/observer.ts";
 import { version } from "./version.ts";
@@ -20,6 +21,8 @@ import type { Worker } from "../worker/worker.ts";
 import type { Io } from "./io.ts";
 import type { Session } from "./session.ts";
 
+const LAST_TRACES_MS = 5000;
+
 /** What lets others watch a worker: nothing of it but SIGUSR2 is there unless it is asked for. */
 export interface Operations {
   /** For the worker that is to be watched. */
@@ -29,7 +32,12 @@ export interface Operations {
   close(): Promise<void>;
 }
 
-export function createOperations(session: Session, { signals, env }: Io, clock: Clock): Operations {
+export async function createOperations(
+  session: Session,
+  { signals, env }: Io,
+  identity: { readonly workerName: string; readonly workPoolName: string },
+  clock: Clock,
+): Promise<Operations> {
   const { config, client, logger, redactor } = session;
   const startedAt = clock.now();
   const facts = { version, pid: process.pid, apiUrl: client.apiUrl };
@@ -54,6 +62,43 @@ export function createOperations(session: Session, { signals, env }: Io, clock: 
   if (metrics !== null) {
     observers.push(metrics.observer);
     session.watchApi(metrics.api);
+  }
+
+  await keepTraces();
+
+  async function keepTraces(): Promise<void> {
+    const settings = traceSettings(env);
+    for (const secret of traceSecrets(env)) redactor.add(secret);
+    if (settings.kind === "unsupported") logger.warn(`No traces are kept. ${settings.problem}`);
+    if (settings.kind !== "otlp") return;
+    // Heavy, so that only who asked for traces pays for them.
+    const [{ openTraceExporter }, { traceRuns }] = await Promise.all([
+      import("../ops/tracing/exporter.ts"),
+      import("../ops/tracing/tracing.ts"),
+    ]);
+    let problems = 0;
+    const exporter = await openTraceExporter({
+      protocol: settings.protocol,
+      version,
+      onProblem(problem) {
+        problems += 1;
+        if (problems === 1) logger.warn({ problem }, `Traces could not be sent: ${problem}`);
+        else logger.debug({ problem }, "Traces could not be sent");
+      },
+    });
+    const attributes = {
+      "prefect.worker.name": identity.workerName,
+      "prefect.work-pool.name": identity.workPoolName,
+    };
+    observers.push(
+      traceRuns({
+        tracer: exporter.tracer,
+        attributes,
+        now: () => clock.now(),
+        redact: (text) => redactor.redact(text),
+      }),
+    );
+    closers.push(() => exporter.close(LAST_TRACES_MS));
   }
 
   async function serve(): Promise<void> {

@@ -42,10 +42,10 @@ const LAST_EVENTS_MS = 2000;
 export async function assembleWorker(session: Session, io: Io): Promise<WorkerAssembly> {
   const { config, client, logger, redactor } = session;
   const clock = systemClock;
-  const operations = createOperations(session, io, clock);
   const workPoolName = config.worker.pool ?? "";
   const workerName =
     config.worker.name ?? `${config.worker.type === "docker" ? "Docker" : "Process"}Worker ${randomUUID()}`;
+  const operations = await createOperations(session, io, { workerName, workPoolName }, clock);
   const closing = new AbortController();
   const pool = new PoolSync({
     api: client,

@@ -10,7 +10,7 @@ import type { WorkerState } from "./worker-options.ts";
 export interface WorkerObserver {
   readonly stateChanged?: (state: WorkerState) => void;
   /** A poll that was answered; `due` runs were in the answer. */
-  readonly polled?: (due: number) => void;
+  readonly polled?: (due: number, durationMs: number) => void;
   readonly pollFailed?: (error: Error) => void;
   /** A run was taken in hand: to claim it, or, without timings, because an earlier worker left it behind. */
   readonly runTaken?: (run: ObservedRun) => void;
@@ -26,7 +26,7 @@ export interface WorkerObserver {
 
 export interface ObservedRun {
   readonly flowRun: Pick<FlowRun, "id" | "name"> &
-    Partial<Pick<FlowRun, "deployment_id" | "work_queue_name">>;
+    Partial<Pick<FlowRun, "deployment_id" | "work_queue_name" | "labels">>;
   /** Where it is, and what was learned of it; null for runs of an earlier worker. */
   readonly timings: Timings | null;
 }
@@ -47,7 +47,7 @@ export function observeAll(
   }
   return {
     stateChanged: (state) => each((observer) => observer.stateChanged?.(state)),
-    polled: (due) => each((observer) => observer.polled?.(due)),
+    polled: (due, durationMs) => each((observer) => observer.polled?.(due, durationMs)),
     pollFailed: (error) => each((observer) => observer.pollFailed?.(error)),
     runTaken: (run) => each((observer) => observer.runTaken?.(run)),
     runEntered: (run, phase, from, spentMs) =>

@@ -74,13 +74,14 @@ export class Poller {
     const { signal } = call;
     const { api, clock, runs, workPoolName, workQueues, prefetchMs } = this.#options;
     const now = clock.now();
+    const startedAt = clock.monotonic();
     const found = await api.getScheduledFlowRuns(
       workPoolName,
       { workQueueNames: workQueues, scheduledBefore: new Date(now + prefetchMs) },
       call,
     );
     this.#lastPollAt = clock.now();
-    this.#options.observer.polled(found.length);
+    this.#options.observer.polled(found.length, clock.monotonic() - startedAt);
     this.#forgetPauses(now);
     this.#hasLeftovers = false;
     let submitted = 0;

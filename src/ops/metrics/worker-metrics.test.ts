@@ -3,7 +3,8 @@ import { describe, it } from "vitest";
 
 import { FakeClock } from "../../../test/support/fake-clock.ts";
 import { Timings } from "../../worker/timings.ts";
-import { RESULTS, workerMetrics } from "./worker-metrics.ts";
+import { RESULTS } from "../run-result.ts";
+import { workerMetrics } from "./worker-metrics.ts";
 
 import type { RunEnd } from "../../worker/run.ts";
 import type { WorkerSnapshot } from "../../worker/snapshot.ts";
@@ -120,7 +121,7 @@ describe("the metrics of a worker", () => {
     const { observer, api } = metrics;
     observer.runTaken?.({ flowRun: { id: "a", name: "a" }, timings: null });
     observer.cancelling?.("a");
-    observer.polled?.(3);
+    observer.polled?.(3, 10);
     observer.pollFailed?.(new Error("down"));
     api.onAttempt({ method: "POST", path: "/flow_runs/5f0c/set_state", status: 201, durationMs: 20 });
     api.onAttempt({ method: "POST", path: "/flow_runs/5f0d/set_state", status: 204, durationMs: 20 });

@@ -1,9 +1,9 @@
 import { PHASES } from "../../worker/timings.ts";
+import { RESULTS, resultOf } from "../run-result.ts";
 import { Registry } from "./registry.ts";
 
 import type { AttemptNotice } from "../../api/attempts.ts";
 import type { WorkerObserver } from "../../worker/observer.ts";
-import type { RunEnd } from "../../worker/run.ts";
 import type { WorkerSnapshot } from "../../worker/snapshot.ts";
 import type { MetricInfo } from "./registry.ts";
 
@@ -31,19 +31,6 @@ const API_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
 const LAG_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 const STATES: readonly WorkerSnapshot["state"][] = ["created", "starting", "running", "draining", "stopped"];
-
-/** How a run ended, as the label `result`. */
-export const RESULTS = [
-  "completed",
-  "failed",
-  "crashed",
-  "cancelled",
-  "handed_back",
-  "withdrawn",
-  "deleted",
-  "left_open",
-  "unreported",
-] as const;
 
 /**
  * The numbers of one worker. Every label has few values, which are known beforehand: no name of a run, a deployment or a
@@ -219,29 +206,6 @@ export function workerMetrics({ snapshot, isLive, isReady, version }: MetricSour
 /** `/flow_runs/5f0c…/set_state` → `flow_runs`: paths are our own, so there are few. */
 function resourceOf(path: string): string {
   return /^\/([a-z_-]+)/.exec(path)?.[1] ?? "other";
-}
-
-function resultOf(end: RunEnd | null): (typeof RESULTS)[number] {
-  if (end === null) return "unreported";
-  if (end.kind === "returned") return "handed_back";
-  if (end.kind === "refused") return "withdrawn";
-  if (end.kind === "left") return "left_open";
-  switch (end.type) {
-    case "COMPLETED":
-      return "completed";
-    case "FAILED":
-      return "failed";
-    case "CRASHED":
-      return "crashed";
-    case "CANCELLED":
-      return "cancelled";
-    case "SCHEDULED":
-      return "handed_back";
-    case undefined:
-      return "deleted";
-    default:
-      return "left_open";
-  }
 }
 
 // The names are those of Prometheus' client libraries.

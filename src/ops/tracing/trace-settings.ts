@@ -1,0 +1,62 @@
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** How traces are to be sent, as OpenTelemetry's own variables say. */
+export type TraceSettings =
+  | { readonly kind: "off" }
+  | { readonly kind: "unsupported"; readonly problem: string }
+  | { readonly kind: "otlp"; readonly protocol: "http/protobuf" | "http/json" };
+
+/**
+ * Traces are kept where `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` names a collector, or
+ * `OTEL_TRACES_EXPORTER` asks for `otlp`; `OTEL_SDK_DISABLED=true` and `OTEL_TRACES_EXPORTER=none` turn them off
+ * (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables). The official packages read the rest themselves.
+ */
+export function traceSettings(env: Env): TraceSettings {
+  const exporters = wordsOf(env["OTEL_TRACES_EXPORTER"]);
+  const hasEndpoint = [env["OTEL_EXPORTER_OTLP_ENDPOINT"], env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]].some(
+    (endpoint) => (endpoint ?? "").trim() !== "",
+  );
+  const isDisabled = wordsOf(env["OTEL_SDK_DISABLED"]).includes("true");
+  if (isDisabled || exporters.includes("none")) return { kind: "off" };
+  if (exporters.length > 0 && !exporters.includes("otlp")) {
+    return {
+      kind: "unsupported",
+      problem: `OTEL_TRACES_EXPORTER=${exporters.join(",")}: only otlp is known here`,
+    };
+  }
+  if (exporters.length === 0 && !hasEndpoint) return { kind: "off" };
+  const [protocol = "http/protobuf"] = wordsOf(
+    env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"],
+  );
+  return protocol === "http/protobuf" || protocol === "http/json"
+    ? { kind: "otlp", protocol }
+    : {
+        kind: "unsupported",
+        problem: `OTEL_EXPORTER_OTLP_PROTOCOL=${protocol}: only http/protobuf and http/json are known here, mostly at port 4318`,
+      };
+}
+
+/** What must not be shown of the variables: the values of the headers, such as tokens of a collector. */
+export function traceSecrets(env: Env): readonly string[] {
+  return [env["OTEL_EXPORTER_OTLP_HEADERS"], env["OTEL_EXPORTER_OTLP_TRACES_HEADERS"]]
+    .flatMap((headers) => headers?.split(",") ?? [])
+    .map((pair) => pair.slice(pair.indexOf("=") + 1).trim())
+    .flatMap((value) => [value, decoded(value)])
+    .filter((value) => value.length >= 8);
+}
+
+function wordsOf(value: string | undefined): readonly string[] {
+  return (value ?? "")
+    .toLowerCase()
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}

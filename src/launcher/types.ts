@@ -48,6 +48,11 @@ export interface LaunchSpec {
   readonly splitStderr?: boolean;
   /** Each complete line of the child's output, decoded, without its end. Absent: output is only kept in the file. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /**
+   * Asked when the run is cancelled: true when what runs in the container will see to it by itself, as Prefect's runner does,
+   * which is not told of a SIGTERM. It is given some time for it. Absent: it will not.
+   */
+  readonly cancelsItself?: () => Promise<boolean>;
   /** For a container: `command` and `env` are inside it, `cwd` plays no part. */
   readonly container?: ContainerSpec;
   /** Aborted when the attempt is not wanted any more; heeded as long as it has not begun. */
@@ -130,7 +135,7 @@ export interface Launcher {
   /** Takes over an attempt of an earlier worker; null when it is not alive any more. */
   adopt(
     handle: Readonly<Record<string, string | number>>,
-    spec: Pick<LaunchSpec, "outputFile" | "onLine">,
+    spec: Pick<LaunchSpec, "outputFile" | "onLine" | "cancelsItself">,
   ): Promise<Infrastructure | null>;
   /**
    * Whether an attempt has begun whose worker died before it could note it: its handle when it has, also when it is over; null

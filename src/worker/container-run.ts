@@ -1,5 +1,5 @@
 import { OutputTail } from "./attempt.ts";
-import { EXECUTE_COMMAND } from "./container.ts";
+import { EXECUTE_COMMAND, hasBegunFlow } from "./container.ts";
 import { pullsByItself } from "./job.ts";
 import { startAttempt } from "./launch.ts";
 
@@ -12,20 +12,16 @@ export async function launchContainer(run: PreparedRun, room: RunRoom): Promise<
   const tail = new OutputTail();
   const { job } = run;
   await run.announced;
-  return await startAttempt(
-    run,
-    job.command === null || pullsByItself(job) ? "engine" : "custom",
-    tail,
-    room,
-    {
-      command: job.command ?? EXECUTE_COMMAND,
-      cwd: "/",
-      env: run.env,
-      onLine: (line) => {
-        const text = room.redactor.redact(line);
-        tail.add(text);
-        if (job.streamOutput) room.onOutput(text);
-      },
+  const isRunner = job.command === null || pullsByItself(job);
+  return await startAttempt(run, isRunner ? "engine" : "custom", tail, room, {
+    command: job.command ?? EXECUTE_COMMAND,
+    cwd: "/",
+    env: run.env,
+    ...(isRunner ? { cancelsItself: () => hasBegunFlow(run.flowRun.id, room) } : {}),
+    onLine: (line) => {
+      const text = room.redactor.redact(line);
+      tail.add(text);
+      if (job.streamOutput) room.onOutput(text);
     },
-  );
+  });
 }

@@ -7,6 +7,9 @@ import type { RunRoom } from "./room.ts";
 /** What Prefect's runner needs inside an image: it fetches the code and starts the engine (protocol §6.1). */
 export const EXECUTE_COMMAND = ["prefect", "flow-run", "execute"] as const;
 
+// Without an answer the flow is taken as begun.
+const BEGUN_PATIENCE_MS = 5000;
+
 /** What a run's container is made of besides its command and environment. */
 export function containerOf(run: PreparedRun, room: RunRoom): ContainerSpec {
   const { job, flow, flowRun } = run;
@@ -19,6 +22,16 @@ export function containerOf(run: PreparedRun, room: RunRoom): ContainerSpec {
       room.logger.info({ flowRunId: flowRun.id }, message);
     },
   };
+}
+
+/**
+ * Whether Prefect's runner in a run's container will see to its cancellation: it does once the flow has begun. Before that
+ * nothing is lost when the container is just ended (prefect/workers/base.py: _cancel_run).
+ */
+export async function hasBegunFlow(flowRunId: string, room: RunRoom): Promise<boolean> {
+  const options = { retries: 1, deadlineMs: BEGUN_PATIENCE_MS, signal: room.closing };
+  const flowRun = await room.api.readFlowRun(flowRunId, options).catch(() => undefined);
+  return flowRun === undefined || (flowRun !== null && flowRun.start_time !== null);
 }
 
 /** The labels of prefect/workers/base.py: prepare_for_flow_run. */

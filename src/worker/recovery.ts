@@ -1,5 +1,6 @@
 import { coerceError } from "../errors.ts";
 import { isCancelledUnlaunched } from "./claim.ts";
+import { hasBegunFlow } from "./container.ts";
 import { RunControl } from "./control.ts";
 import { endBeforeClaim, isProposalOf, restoreEnd } from "./late-claim.ts";
 import { untilAnswered } from "./patience.ts";
@@ -124,6 +125,7 @@ async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"][
   const infrastructure = await room.launcher.adopt(handle, {
     outputFile,
     ...(isCommandRun ? { onLine: shipping(flowRunId, room) } : {}),
+    cancelsItself: () => hasBegunFlow(flowRunId, room),
   });
   const log = room.runLogs.forRun(flowRunId, "prefect.flow_runs.worker");
   if (infrastructure !== null) {

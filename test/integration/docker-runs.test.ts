@@ -105,4 +105,119 @@ describe("a docker worker, on 3.8.8", () => {
       expect(state.message).toContain("Last output:\nlast words");
     }
   });
+
+  it("tells want of memory from a SIGKILL, and a removal from both", async ({ expect }) => {
+    const eats = "python3 -c 'x = bytearray(200 << 20); import time; time.sleep(60)'";
+    const [hungry, killed, removed] = await Promise.all([
+      runCommand(eats, { mem_limit: "48m", memswap_limit: "48m" }),
+      runCommand("sleep 600"),
+      runCommand("sleep 600"),
+    ]);
+    const started = async (flowRun: FlowRun): Promise<string> => {
+      const container = await containerOf(flowRun);
+      await until("it runs", async () => (await inspect(container, "{{.State.Running}}")) === "true");
+      return container;
+    };
+    await engine.docker("kill", await started(killed));
+    await engine.docker("rm", "--force", await started(removed));
+    expect((await api.waitForEnd(hungry)).state).toMatchObject({
+      type: "CRASHED",
+      message: expect.stringMatching(/status code 137\. .*memory ran out/) as unknown,
+    });
+    expect((await api.waitForEnd(killed)).state).toMatchObject({
+      type: "CRASHED",
+      message: expect.stringMatching(
+        /status code 137\. .*killed \(SIGKILL\), not for want of memory/,
+      ) as unknown,
+    });
+    expect((await api.waitForEnd(removed)).state).toMatchObject({
+      type: "CRASHED",
+      message: expect.stringMatching(/status code 137\. .*removed while it ran/) as unknown,
+    });
+  });
+
+  it("says what is missing when a container cannot start, and leaves none behind", async ({ expect }) => {
+    const [image, program, network] = await Promise.all([
+      runCommand("true", { image: "nowhere.invalid/none:1" }),
+      runCommand("no-such-program"),
+      runCommand("true", { networks: ["no-such-network"] }),
+    ]);
+    const messageOf = async (flowRun: FlowRun): Promise<string> => {
+      const { state } = await api.waitForEnd(flowRun);
+      expect(state.type).toBe("CRASHED");
+      return state.message ?? "";
+    };
+    expect(await messageOf(image)).toMatch(/no(\w| )+image:? nowhere\.invalid\/none:1/i);
+    expect(await messageOf(program)).toContain('"no-such-program": executable file not found in $PATH');
+    expect(await messageOf(network)).toContain("network no-such-network not found");
+    for (const flowRun of [image, program, network]) {
+      const label = `label=io.prefect.flow-run-id=${flowRun.id}`;
+      expect(await engine.docker("ps", "--all", "--quiet", "--filter", label)).toBe("");
+    }
+  });
+
+  it("removes a container that is to go only when its end was read", async ({ expect }) => {
+    const flowRun = await runCommand("sh -c 'echo gone soon; exit 3'", { auto_remove: true });
+    const { state } = await api.waitForEnd(flowRun);
+    expect(state.message).toMatch(/status code 3\..*Last output:\ngone soon/s);
+    const label = `label=io.prefect.flow-run-id=${flowRun.id}`;
+    await until("it is removed", async () => (await engine.docker("ps", "-aq", "--filter", label)) === "");
+  });
+
+  it("gives the container what the job says, and drops what null takes away", async ({ expect }) => {
+    const flowRun = await runCommand("sh -c 'env; cat /proc/sys/kernel/shmmax; ulimit -n; sleep 600'", {
+      env: { OWN: "1 = 2", PREFECT_API_URL: null },
+      labels: { "team.example/name": "data", plain: "x" },
+      volumes: ["./shared:/shared:ro", "cache:/cache"],
+      networks: [],
+      network_mode: "bridge",
+      mem_limit: "96m",
+      privileged: true,
+      container_create_kwargs: {
+        shm_size: "32m",
+        ulimits: [{ name: "nofile", soft: 512, hard: 1024 }],
+        extra_hosts: { "db.example": "10.1.2.3" },
+        hostname: "inside",
+        working_dir: "/tmp",
+        init: true,
+        image: "ignored",
+      },
+    });
+    const container = await containerOf(flowRun);
+    const found = JSON.parse(await engine.docker("inspect", container)) as [Record<string, any>];
+    const { Config: config, HostConfig: host } = found[0];
+    expect(config).toMatchObject({ Hostname: "inside", WorkingDir: "/tmp", Image: baseImage });
+    expect(config["Env"]).toContain("OWN=1 = 2");
+    expect(config["Env"].join()).not.toContain("PREFECT_API_URL");
+    expect(config["Labels"]).toMatchObject({ "example.team.name": "data", plain: "x" });
+    expect(host).toMatchObject({
+      Binds: [`${worker.home.path}/shared:/shared:ro`, "cache:/cache"],
+      NetworkMode: "bridge",
+      Memory: 96 << 20,
+      Privileged: true,
+      ShmSize: 32 << 20,
+      Ulimits: [{ Name: "nofile", Soft: 512, Hard: 1024 }],
+      ExtraHosts: ["host.docker.internal:host-gateway", "db.example:10.1.2.3"],
+      Init: true,
+    });
+    await api.cancel(flowRun);
+    expect((await api.waitForEnd(flowRun)).state.type).toBe("CANCELLED");
+  });
+
+  it("takes another name when the wanted one is taken", async ({ expect }) => {
+    const name = uniqueName("same");
+    const [first, second] = [await runCommand("true", { name }), await runCommand("true", { name })];
+    const names = [await containerOf(first), await containerOf(second)].map((id) => inspect(id, "{{.Name}}"));
+    const sorted = (await Promise.all(names)).toSorted();
+    expect(sorted[0]).toBe(`/${name}`);
+    expect(sorted[1]).toMatch(new RegExp(`^/${name}-[0-9a-f]{8}$`));
+    await Promise.all(
+      [first, second].map((flowRun) =>
+        until(
+          "it has ended",
+          async () => (await inspect(await containerOf(flowRun), "{{.State.Running}}")) === "false",
+        ),
+      ),
+    );
+  });
 });

@@ -11,7 +11,7 @@ import type { ContainerInspection } from "../../docker/containers.ts";
 import type { DockerEngine } from "../../docker/engine.ts";
 import type { Clock } from "../../lifecycle/clock.ts";
 import type { Logger } from "../../log/logger.ts";
-import type { Infrastructure, LaunchResult, StopOptions, StopResult } from "../types.ts";
+import type { Infrastructure, LaunchResult, LaunchSpec, StopOptions, StopResult } from "../types.ts";
 import type { EngineWatch } from "./engine-watch.ts";
 import type { LogFollower } from "./log-follower.ts";
 
@@ -21,6 +21,7 @@ export interface DockerAttemptParts {
   readonly id: string;
   readonly handle: Infrastructure["handle"];
   readonly follower: LogFollower;
+  readonly cancelsItself: LaunchSpec["cancelsItself"];
   /** Remove the container once its end is known. */
   readonly autoRemove: boolean;
   readonly clock: Clock;
@@ -37,6 +38,8 @@ const LOOK_AGAIN_MS = 500;
 /** The engine itself kills after the grace; should it not, we do. */
 const KILL_DELAY_MS = 2000;
 const KILL_LEEWAY_MS = 250;
+/** Prefect's runner notices a cancellation within 10 s, and has a grace of its own for the flow. */
+const OWN_CANCELLATION_MS = 10_000;
 const RUNNING = new Set(["running", "paused", "restarting"]);
 
 /**
@@ -66,17 +69,20 @@ export class DockerAttempt implements Infrastructure {
 
   stop(options: StopOptions): Promise<StopResult> {
     if (options.intent === "reschedule") {
-      // It needs nothing of us; the next worker finds it by its label.
+      // It needs nothing of us; the next worker finds it by its handle.
       this.#detaching.abort();
       return this.exited.then((result) => ({ result, acknowledged: false }));
     }
-    const killAt = this.#parts.clock.monotonic() + options.graceMs;
-    if (killAt < this.#killAt) {
-      this.#killAt = killAt;
+    if (this.#stopping === undefined) this.#stopping = this.#stop(options);
+    else {
+      this.#killBefore(options.graceMs);
       this.#hasten.abort();
     }
-    this.#stopping ??= this.#stop(options.graceMs);
     return this.#stopping;
+  }
+
+  #killBefore(graceMs: number): void {
+    this.#killAt = Math.min(this.#killAt, this.#parts.clock.monotonic() + graceMs);
   }
 
   async #becomeReady(): Promise<void> {
@@ -153,18 +159,30 @@ export class DockerAttempt implements Infrastructure {
       });
   }
 
-  /** The engine's own stop is asked for, as it goes on when we die; a later, shorter grace only brings the kill forward. */
-  async #stop(graceMs: number): Promise<StopResult> {
-    const { engine, watch, id, logger } = this.#parts;
+  async #stop({ intent, graceMs }: StopOptions): Promise<StopResult> {
+    const { engine, watch, clock, id, logger } = this.#parts;
     const { signal } = this.#ending;
-    void this.#killInTime();
-    await watch
-      .patiently(() => stopContainer(engine, id, graceMs / 1000, signal), { signal })
-      .catch((thrown: unknown) => {
-        if (!signal.aborted)
-          logger?.warn({ container: id, err: coerceError(thrown) }, "A container could not be stopped");
-      });
+    try {
+      if (intent === "cancel") await this.#awaitOwnCancellation(graceMs + OWN_CANCELLATION_MS);
+      this.#killBefore(graceMs);
+      void this.#killInTime();
+      // The engine's own stop, as it goes on when we die; a later, shorter grace only brings the kill forward.
+      const graceSeconds = (this.#killAt - clock.monotonic()) / 1000;
+      await watch.patiently(() => stopContainer(engine, id, graceSeconds, signal), { signal });
+    } catch (thrown) {
+      if (!signal.aborted)
+        logger?.warn({ container: id, err: coerceError(thrown) }, "A container could not be stopped");
+    }
     return { result: await this.exited, acknowledged: false };
+  }
+
+  /** Rejects when the container has ended; resolves when there is no use in waiting any longer. */
+  async #awaitOwnCancellation(patienceMs: number): Promise<void> {
+    const { cancelsItself, clock } = this.#parts;
+    if (cancelsItself === undefined || !(await cancelsItself())) return;
+    const { signal } = this.#ending;
+    await clock.sleep(patienceMs, AbortSignal.any([signal, this.#hasten.signal])).catch(() => undefined); // hastened, or ended
+    signal.throwIfAborted();
   }
 
   async #killInTime(): Promise<void> {

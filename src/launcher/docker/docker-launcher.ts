@@ -49,18 +49,25 @@ export function createDockerLauncher({ engine, cwd, clock, logger }: DockerLaunc
   const watch = new EngineWatch(clock, logger);
   const closing = new AbortController();
 
-  function follow(id: string, tty: boolean, file: OutputFile, onLine: LaunchSpec["onLine"]): LogFollower {
-    return new LogFollower({ engine, id, tty, file, onLine, clock, logger });
+  interface Found {
+    readonly id: string;
+    readonly attempt: string;
+    readonly tty: boolean;
+    readonly autoRemove: boolean;
   }
 
-  function attemptOf(id: string, attempt: string, autoRemove: boolean, follower: LogFollower): DockerAttempt {
-    const handle = { kind: "docker", container: id, attempt };
+  function watchOver(
+    { id, attempt, tty, autoRemove }: Found,
+    file: OutputFile,
+    { onLine, cancelsItself }: Pick<LaunchSpec, "onLine" | "cancelsItself">,
+  ): DockerAttempt {
     return new DockerAttempt({
       engine,
       watch,
       id,
-      handle,
-      follower,
+      handle: { kind: "docker", container: id, attempt, cancelsItself: cancelsItself === undefined ? 0 : 1 },
+      follower: new LogFollower({ engine, id, tty, file, onLine, clock, logger }),
+      cancelsItself,
       autoRemove,
       clock,
       logger,
@@ -113,7 +120,7 @@ export function createDockerLauncher({ engine, cwd, clock, logger }: DockerLaunc
 
   return {
     async launch(spec) {
-      const { container, outputFile, onLine, signal } = spec;
+      const { container, outputFile, signal } = spec;
       if (container === undefined) throw new Error("a launcher of containers needs a container's settings");
       const attempt = spec.attempt ?? randomUUID();
       const job = readDockerJob(container.configuration, cwd);
@@ -131,21 +138,24 @@ export function createDockerLauncher({ engine, cwd, clock, logger }: DockerLaunc
           file.close();
           throw error;
         }
-        return attemptOf(id, attempt, job.auto_remove, follow(id, plan.tty, file, onLine));
+        return watchOver({ id, attempt, tty: plan.tty, autoRemove: job.auto_remove }, file, spec);
       } catch (thrown) {
         signal?.throwIfAborted();
         throw launchError(job, coerceError(thrown));
       }
     },
 
-    async adopt(handle, { outputFile, onLine }) {
+    async adopt(handle, { outputFile, onLine, cancelsItself }) {
       const { kind, container, attempt } = handle;
       if (kind !== "docker" || typeof container !== "string" || typeof attempt !== "string") return null;
       const found = await watch.patiently(() => inspectContainer(engine, container));
       if (found === null || !hasBegun(found)) return null;
-      const file = OutputFile.resume(outputFile);
-      const autoRemove = found.Config.Labels?.[AUTO_REMOVE_LABEL] === "true";
-      return attemptOf(found.Id, attempt, autoRemove, follow(found.Id, found.Config.Tty, file, onLine));
+      const { Id: id, Config: config } = found;
+      const autoRemove = config.Labels?.[AUTO_REMOVE_LABEL] === "true";
+      return watchOver({ id, attempt, tty: config.Tty, autoRemove }, OutputFile.resume(outputFile), {
+        ...(onLine === undefined ? {} : { onLine }),
+        ...(handle["cancelsItself"] === 1 && cancelsItself !== undefined ? { cancelsItself } : {}),
+      });
     },
 
     async trace({ attempt }) {
@@ -156,7 +166,7 @@ export function createDockerLauncher({ engine, cwd, clock, logger }: DockerLaunc
         if (found.State === "created") await removeContainer(engine, found.Id);
         const left = await inspectContainer(engine, found.Id);
         if (left === null) return null;
-        return { kind: "docker", container: left.Id, attempt };
+        return { kind: "docker", container: left.Id, attempt, cancelsItself: 1 };
       });
     },
 

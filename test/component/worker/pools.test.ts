@@ -42,7 +42,7 @@ describe.concurrent("the work pool", () => {
   });
 
   it.for([
-    ["docker", /has the type docker, which is not supported/],
+    ["kubernetes", /has the type kubernetes, which is not supported/],
     ["process:push", /has the type process:push/],
     ["prefect-agent", /has the type prefect-agent/],
   ] as const)("of the type %s ends the worker with one line", async ([type, line], { expect }) => {

@@ -178,7 +178,7 @@ function exitText(subject: string, attempt: Attempt, result: LaunchResult): stri
   const lastWords = tail.length === 0 ? "" : ` Last output:\n${tail.join("\n")}`;
   // The words of Prefect's process worker, and of its workers for other infrastructure.
   const end =
-    attempt.isContainer && code !== 0
+    attempt.isContainer && attempt.kind !== "command" && code !== 0
       ? `Flow run infrastructure exited with non-zero status code ${code}.`
       : `${subject} exited with status code: ${code}.`;
   return `${end} ${explanation}${lastWords}`;

@@ -10,6 +10,7 @@ import {
   startContainer,
 } from "../../docker/containers.ts";
 import { EngineStatusError } from "../../docker/engine-errors.ts";
+import { ensureImage } from "../../docker/pull-policy.ts";
 import { planContainer } from "./container-body.ts";
 import { ATTEMPT_LABEL, AUTO_REMOVE_LABEL } from "./container-labels.ts";
 import { alternativeName, containerName } from "./container-name.ts";
@@ -20,6 +21,7 @@ import { LogFollower } from "./log-follower.ts";
 import { OutputFile, readLastLines } from "./output-file.ts";
 
 import type { ContainerInspection } from "../../docker/containers.ts";
+import type { DockerEnvironment } from "../../docker/docker-config.ts";
 import type { DockerEngine } from "../../docker/engine.ts";
 import type { Clock } from "../../lifecycle/clock.ts";
 import type { Logger } from "../../log/logger.ts";
@@ -30,6 +32,8 @@ import type { DockerJob } from "./docker-job.ts";
 export interface DockerLauncherOptions {
   /** Closed together with the launcher. */
   readonly engine: DockerEngine;
+  /** Where Docker's config.json and its credential helpers are found. */
+  readonly env: DockerEnvironment;
   /** The worker's directory: relative sources of volumes count from it. */
   readonly cwd: string;
   readonly clock: Clock;
@@ -45,7 +49,7 @@ const LAST_BYTES = 16 * 1024;
  * Runs each attempt in a container of its own. The container bears the attempt's id as a label, so that one that another
  * worker has made, or whose creation was not confirmed, is found again; the engine keeps it alive, not the worker.
  */
-export function createDockerLauncher({ engine, cwd, clock, logger }: DockerLauncherOptions): Launcher {
+export function createDockerLauncher({ engine, env, cwd, clock, logger }: DockerLauncherOptions): Launcher {
   const watch = new EngineWatch(clock, logger);
   const closing = new AbortController();
 
@@ -127,6 +131,12 @@ export function createDockerLauncher({ engine, cwd, clock, logger }: DockerLaunc
       const plan = planContainer({ ...spec, attempt }, container, job);
       for (const warning of plan.warnings) logger?.warn({ flowRunId: spec.flowRunId }, warning);
       try {
+        const need = { ...job, platform: plan.platform };
+        const { onProgress } = container;
+        await watch.patiently(() => ensureImage(engine, need, { env, onProgress, signal, clock }), {
+          signal,
+          patienceMs: START_PATIENCE_MS,
+        });
         const id = await watch.patiently(() => create(plan, container.name, attempt, signal), {
           signal,
           patienceMs: START_PATIENCE_MS,

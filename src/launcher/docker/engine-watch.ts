@@ -1,4 +1,5 @@
-import { coerceError, WorkerError } from "../../errors.ts";
+import { EngineStatusError, isEngineAway } from "../../docker/engine-errors.ts";
+import { coerceError } from "../../errors.ts";
 
 import type { Clock } from "../../lifecycle/clock.ts";
 import type { Logger } from "../../log/logger.ts";
@@ -18,31 +19,37 @@ export class EngineWatch {
   }
 
   /**
-   * Calls until the engine answers, for `patienceMs` at most. A refusal that trying again cannot mend is thrown at once, the
-   * signal's reason when it is aborted.
+   * Calls until the engine answers. With `patienceMs` it may be away for that long, and a refusal is final; without, an
+   * engine that has troubles of its own (5xx) is asked again, too. Rejects with the signal's reason when it is aborted.
    */
   async patiently<T>(
     call: () => Promise<T>,
     { signal, patienceMs = Infinity }: { signal?: AbortSignal | undefined; patienceMs?: number } = {},
   ): Promise<T> {
-    const startedAt = this.#clock.monotonic();
+    let awaySince: number | undefined;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)) {
+      const calledAt = this.#clock.monotonic();
       try {
         const result = await call();
         this.#answered();
         return result;
       } catch (thrown) {
         signal?.throwIfAborted();
+        const now = this.#clock.monotonic();
+        // A long call, such as the pull of an image, shows that it was there.
+        if (awaySince === undefined || now - calledAt > MAX_WAIT_MS) awaySince = now;
         const error = coerceError(thrown);
-        const isOver = this.#clock.monotonic() - startedAt + waitMs > patienceMs;
-        if (!(error instanceof WorkerError) || !error.retryable || isOver) throw error;
+        const isPassing =
+          isEngineAway(error) ||
+          (patienceMs === Infinity && error instanceof EngineStatusError && error.retryable);
+        if (!isPassing || now - awaySince + waitMs > patienceMs) throw error;
         this.#failed(error);
         await this.#clock.sleep(waitMs, signal);
       }
     }
   }
 
-  #failed(err: WorkerError): void {
+  #failed(err: Error): void {
     if (this.#awaySince !== undefined) return;
     this.#awaySince = this.#clock.monotonic();
     this.#logger?.error({ err }, "The Docker engine does not answer; the worker keeps trying");

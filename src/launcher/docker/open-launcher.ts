@@ -42,5 +42,5 @@ export function openDockerLauncher({ env, cwd, clock, logger }: OpenDockerLaunch
     },
     (thrown: unknown) => logger.warn({ err: coerceError(thrown) }, "Flow runs cannot be started yet"),
   );
-  return createDockerLauncher({ engine, cwd, clock, logger });
+  return createDockerLauncher({ engine, env, cwd, clock, logger });
 }

@@ -9,6 +9,9 @@ import type { DockerEngine } from "./docker-engine.ts";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/** What `makeBases` makes. */
+export const basesImage = { debian: "bases:debian", node: "bases:node" } as const;
+
 // Inside, the package index is asked over whatever this machine asks it over: with its certificates.
 const BASES = `
 FROM ${baseImage} AS debian
@@ -42,8 +45,8 @@ export async function makeBases(engine: DockerEngine): Promise<void> {
       join(context, "machine.crt"),
     );
     await writeFile(join(context, "Dockerfile"), BASES);
-    await engine.docker("build", "--quiet", "--target", "debian", "--tag", "bases:debian", context);
-    await engine.docker("build", "--quiet", "--tag", "bases:node", context);
+    await engine.docker("build", "--quiet", "--target", "debian", "--tag", basesImage.debian, context);
+    await engine.docker("build", "--quiet", "--tag", basesImage.node, context);
   } finally {
     await rm(context, { recursive: true, force: true });
   }
@@ -51,7 +54,12 @@ export async function makeBases(engine: DockerEngine): Promise<void> {
 
 /** Builds a target of the Dockerfile upon the bases; gives the image's size in MB, as `docker images` counts. */
 export async function buildImage(engine: DockerEngine, target: string, tag: string): Promise<number> {
-  const bases = ["--build-arg", "NODE_IMAGE=bases:node", "--build-arg", "DEBIAN_IMAGE=bases:debian"];
+  const bases = [
+    "--build-arg",
+    `NODE_IMAGE=${basesImage.node}`,
+    "--build-arg",
+    `DEBIAN_IMAGE=${basesImage.debian}`,
+  ];
   await engine.docker("build", "--network", "host", ...bases, "--target", target, "--tag", tag, root);
   return Math.round(Number(await engine.docker("image", "inspect", "--format", "{{.Size}}", tag)) / 1e6);
 }

@@ -23,6 +23,7 @@ import type { FlagValues } from "../config/flags.ts";
 import type { WorkPool } from "../api/types.ts";
 import type { DeployOverrides } from "../project/overrides.ts";
 import type { PrefectFile } from "../project/prefect-file.ts";
+import type { StepsOptions } from "../steps/run-steps.ts";
 import type { StepLog } from "../steps/types.ts";
 import type { CommandContext } from "./api-command.ts";
 import type { DeployFlags } from "./commands/deploy.ts";
@@ -101,6 +102,7 @@ async function run(
   const onSecret = (secret: string): void => redactor.add(secret);
   const lookups = apiLookups(client, signal, onSecret);
   const pools = new Map<string, Promise<WorkPool | null>>();
+  const repeated: NonNullable<StepsOptions["repeated"]> = new Map();
   const env = environmentWith(io.env, session.prefectSettings);
   const python = async (): Promise<string> =>
     (await discoverPython({ configured: config.python, env: io.env, signal })).path;
@@ -169,6 +171,7 @@ async function run(
         python,
         signal,
         environmentsDir: config.environmentsDir,
+        repeated,
         registerSecret: onSecret,
         log: stepLog(screen, session),
       }),

@@ -57,6 +57,13 @@ export async function askCredentialHelper(
   return { username: answer.data.Username, secret: answer.data.Secret };
 }
 
+/** The servers that `docker-credential-NAME list` has a login for; none when it cannot say. */
+export async function listCredentialHelper(name: string, env: DockerEnvironment): Promise<readonly string[]> {
+  const output = await call(`docker-credential-${name}`, "list", "", env).catch(() => "");
+  const answer = z.record(z.string(), z.unknown()).safeParse(parse(output));
+  return answer.success ? Object.keys(answer.data) : [];
+}
+
 async function call(program: string, verb: string, input: string, env: DockerEnvironment): Promise<string> {
   const running = run(program, [verb], { env: { ...env }, timeout: TIMEOUT_MS, maxBuffer: 1 << 20 });
   // It may end without reading.

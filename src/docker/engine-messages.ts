@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline";
 import { z } from "zod";
 
 import type { Readable } from "node:stream";
@@ -29,23 +28,21 @@ export async function* readMessages(
   body: Readable,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<EngineMessage> {
-  // Errors of the body do not reach a reader of lines by themselves.
-  let broken: unknown;
-  const lines = createInterface({ input: body });
-  body.once("error", (error) => {
-    broken = error;
-    lines.close();
-  });
+  // One comes when the reader stops early; those that matter reach the loop.
+  body.on("error", () => undefined);
+  const decoder = new TextDecoder();
+  let rest = "";
   try {
-    for await (const line of lines) {
-      const message = Message.safeParse(parse(line));
-      if (message.success) yield message.data;
+    for await (const chunk of body) {
+      const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) yield* parseMessage(line);
     }
+  } catch (thrown) {
     signal?.throwIfAborted();
-    if (broken !== undefined) throw engine.broken(broken);
-  } finally {
-    body.destroy();
+    throw engine.broken(thrown);
   }
+  yield* parseMessage(rest);
 }
 
 /** What went wrong, in the engine's words. */
@@ -53,10 +50,11 @@ export function errorOf(message: EngineMessage): string | undefined {
   return message.errorDetail?.message ?? message.error ?? message.message;
 }
 
-function parse(line: string): unknown {
+function parseMessage(line: string): EngineMessage[] {
   try {
-    return JSON.parse(line);
+    const message = Message.safeParse(JSON.parse(line));
+    return message.success ? [message.data] : [];
   } catch {
-    return undefined;
+    return [];
   }
 }

@@ -61,3 +61,15 @@ function explain(
     retryable: true,
   };
 }
+
+/** What an engine's word about a build means. */
+export function buildFailure(what: string, problem: string): WorkerError {
+  const hint = /denied|unauthorized|no basic auth/i.test(problem)
+    ? "The base image may need a login (`docker login` as this user), or its name is wrong."
+    : /dockerfile/i.test(problem)
+      ? "Correct the step's `dockerfile`; it counts from the build context (`path`, by default the current directory)."
+      : /manifest|not found|pull|dial tcp|lookup|registry/i.test(problem)
+        ? "The base image (FROM) could not be pulled; `pull: false` in the step lets the engine's own be used."
+        : undefined;
+  return new WorkerError("IMAGE_UNAVAILABLE", `${what}: ${problem}`, hint === undefined ? {} : { hint });
+}

@@ -55,6 +55,23 @@ export async function findImage(
   }
 }
 
+/** Gives an image that the engine has one more name. */
+export async function tagImage(
+  engine: DockerEngine,
+  image: string,
+  { name, tag }: { readonly name: string; readonly tag: string },
+  signal?: AbortSignal,
+): Promise<void> {
+  const what = `The image ${image} could not be tagged as ${name}:${tag}`;
+  await engine.request({
+    method: "POST",
+    path: `/images/${image}/tag`,
+    query: { repo: name, tag },
+    what,
+    signal,
+  });
+}
+
 /**
  * Pulls an image, `latest` when its name says nothing else, whether the engine has it or not. Rejects with IMAGE_UNAVAILABLE,
  * which says why and what to do, with ENGINE_UNREACHABLE, or with the signal's reason.

@@ -1,5 +1,5 @@
 import { isJsonObject } from "../json/value.ts";
-import { askCredentialHelper } from "./credential-helper.ts";
+import { askCredentialHelper, listCredentialHelper } from "./credential-helper.ts";
 import { readDockerConfig } from "./docker-config.ts";
 import { DOCKER_HUB, registryHost } from "./image-reference.ts";
 
@@ -14,7 +14,7 @@ export interface RegistryBlock {
 }
 
 /** What the engine is told to log in with at a registry (Engine API: AuthConfig). */
-interface RegistryLogin {
+export interface RegistryLogin {
   readonly username?: string;
   readonly password?: string;
   readonly identitytoken?: string;
@@ -54,6 +54,30 @@ export async function findRegistryLogin(
     Object.entries(objectAt(config, "auths")).find(([key]) => registryHost(key) === registry) ?? [];
   const login = loginOf(entry, registry);
   return login === undefined ? undefined : { login, source: "Docker's config.json" };
+}
+
+/**
+ * All logins that `docker login` has left, by registry, since a build may pull from any. A helper that fails counts as empty:
+ * whether its login is needed is not known yet.
+ */
+export async function findAllLogins(
+  env: DockerEnvironment,
+): Promise<Readonly<Record<string, RegistryLogin>>> {
+  const config = readDockerConfig(env);
+  const all: Record<string, RegistryLogin> = {};
+  for (const [key, entry] of Object.entries(objectAt(config, "auths"))) {
+    const login = loginOf(entry, registryHost(key));
+    if (login !== undefined) all[key] = login;
+  }
+  const store = config["credsStore"];
+  const helpers = Object.entries(objectAt(config, "credHelpers"));
+  const kept = typeof store === "string" && store !== "" ? await listCredentialHelper(store, env) : [];
+  for (const [server, helper] of [...kept.map((server) => [server, store] as const), ...helpers]) {
+    if (typeof helper !== "string") continue;
+    const login = await ask(helper, server, env).catch(() => undefined);
+    if (login !== undefined) all[registryHost(server) === DOCKER_HUB ? HUB_URL : server] = login;
+  }
+  return all;
 }
 
 /** As the engine takes it in X-Registry-Auth and X-Registry-Config: with padding, without which it silently reads nothing. */

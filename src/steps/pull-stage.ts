@@ -1,5 +1,5 @@
 import type { JsonObject } from "../json/value.ts";
-import type { StepLog } from "./types.ts";
+import type { StepLog, StepOutcome } from "./types.ts";
 
 /** What the preparation of a flow's code needs around it. */
 export interface PullStage {
@@ -16,6 +16,8 @@ export interface PullStage {
   python(): Promise<string>;
   /** Absolute directory of the cached Python environments. */
   readonly environmentsDir: string;
+  /** Outcomes of steps that one command may repeat for several deployments. */
+  readonly repeated?: Map<string, Promise<StepOutcome>> | undefined;
   readonly log: StepLog;
   readonly signal: AbortSignal;
   /** Called with every text that a block gives to a step. */

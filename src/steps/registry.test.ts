@@ -1,5 +1,7 @@
 import { describe, it } from "vitest";
 
+import { buildDockerImage } from "./docker/build-docker-image.ts";
+import { pushDockerImage } from "./docker/push-docker-image.ts";
 import { gitClone } from "./git-clone.ts";
 import { pipInstallRequirements } from "./pip-install-requirements.ts";
 import { pythonEnvironment } from "./python-environment.ts";
@@ -11,6 +13,8 @@ import { setWorkingDirectory } from "./set-working-directory.ts";
 
 describe("findNativeStep", () => {
   const steps = {
+    buildDockerImage,
+    pushDockerImage,
     gitClone,
     pipInstallRequirements,
     pullFromS3,

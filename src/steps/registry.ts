@@ -36,6 +36,14 @@ const NATIVE_STEPS: readonly Entry[] = [
     names: /^prefect_aws\.(?:deployments|projects)\.steps\.push_(?:project_)?to_s3$/,
     load: async () => (await import("./push-to-s3.ts")).pushToS3,
   },
+  {
+    names: /^prefect_docker\.(?:deployments|projects)\.steps\.build_docker_image$/,
+    load: async () => (await import("./docker/build-docker-image.ts")).buildDockerImage,
+  },
+  {
+    names: /^prefect_docker\.(?:deployments|projects)\.steps\.push_docker_image$/,
+    load: async () => (await import("./docker/push-docker-image.ts")).pushDockerImage,
+  },
 ];
 
 /** The step that the worker runs itself under this name; undefined for one that only exists in Python. */

@@ -176,7 +176,7 @@ async function execute(
   { python, kind }: { readonly python: PythonSteps; readonly kind: StepKind },
 ): Promise<StepOutcome> {
   const native = await findNativeStep(step.name);
-  if (native === undefined) {
+  if (native === undefined || native.fits?.(inputs) === false) {
     return await python.run(currentName(step.name), inputs, step.requires, context);
   }
   // The flow may count on what a pull step requires; a build or push step that is not Python's needs nothing of it.
@@ -231,6 +231,7 @@ function stageOf(stage: PullStage, progress: Pick<Progress, "python">): PullStag
     env: stage.env,
     python: async () => progress.python ?? (await stage.python()),
     environmentsDir: stage.environmentsDir,
+    repeated: stage.repeated,
     log: stage.log,
     signal: stage.signal,
     registerSecret: (secret) => stage.registerSecret(secret),

@@ -32,6 +32,8 @@ export interface StepContext {
   python(): Promise<string>;
   /** Absolute directory of the cached Python environments. */
   readonly environmentsDir: string;
+  /** Outcomes of steps that one command may repeat; absent where nothing is repeated. */
+  readonly repeated?: Map<string, Promise<StepOutcome>> | undefined;
   readonly log: StepLog;
   readonly signal: AbortSignal;
   /** Hides a value from every log, error and output from now on. */
@@ -56,5 +58,7 @@ export interface StepOutcome {
 export interface NativeStep {
   /** All module paths under which a deployment may name it. */
   readonly names: readonly string[];
+  /** False for inputs with which only Python's step can do; all when it is absent. */
+  fits?(inputs: JsonObject): boolean;
   run(inputs: JsonObject, context: StepContext): Promise<StepOutcome>;
 }

@@ -1,14 +1,27 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { until } from "./deadline.ts";
 import { freePort } from "./prefect-server.ts";
 import { TestProcess } from "./test-process.ts";
+
+const run = promisify(execFile);
+const mirrored = fileURLToPath(new URL("../../.venvs/docker/registry", import.meta.url));
 
 export interface DockerRegistryState {
   /** Answers 401 to whoever does not log in with `username` and `password`. */
   readonly login?: boolean;
 }
+
+/** What a registry can hold from the start: Docker Hub's `prefectHubImage`. */
+export interface DockerRegistryOptions extends DockerRegistryState {
+  readonly isMirror?: boolean;
+}
+
+/** Prefect's own name for the Prefect 3.8.8 of the tests; an engine gets it from a mirror (`--registry-mirror`). */
+export const prefectHubImage = "prefecthq/prefect:3.8.8-python3.11";
 
 /** A real registry on loopback, which an engine takes without TLS. */
 export class DockerRegistry implements AsyncDisposable {
@@ -24,9 +37,13 @@ export class DockerRegistry implements AsyncDisposable {
     this.address = `127.0.0.1:${port}`;
   }
 
-  static async start(state: DockerRegistryState = {}): Promise<DockerRegistry> {
-    const registry = new DockerRegistry(await mkdtemp(join(tmpdir(), "registry-")), await freePort());
+  static async start({ isMirror, ...state }: DockerRegistryOptions = {}): Promise<DockerRegistry> {
+    // Beside the images, so that those of a mirror need no copy.
+    const cache = fileURLToPath(new URL("../../.cache", import.meta.url));
+    await mkdir(cache, { recursive: true });
+    const registry = new DockerRegistry(await mkdtemp(join(cache, "registry-")), await freePort());
     try {
+      if (isMirror === true) await run("cp", ["-al", mirrored, join(registry.#root, "images")]);
       await registry.resume(state);
     } catch (error) {
       await registry[Symbol.asyncDispose]();

@@ -117,7 +117,7 @@ async function run(
       : createDeployPrompts({
           terminal,
           api: client.caller,
-          findFlows: async () => findFlows({ ...environment, python: await python() }),
+          findFlows: () => findFlows({ ...environment, python }),
         });
   const interview =
     terminal === undefined || flags.watch === true

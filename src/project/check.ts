@@ -4,22 +4,20 @@ import { isPythonTruthy } from "../json/python.ts";
 import { isJsonObject } from "../json/value.ts";
 import { findPlaceholders } from "../templating/placeholders.ts";
 import { closest } from "./closest.ts";
-import { readFlows } from "./flow-reader.ts";
+import { FlowReader } from "./flow-reader.ts";
 import { pathText } from "./problem.ts";
 import { stepOf } from "./prefect-file.ts";
 import { checkTimes, scheduleBody } from "./schedules.ts";
 import { readTrigger } from "./triggers.ts";
 
 import type { Json, JsonObject } from "../json/value.ts";
-import type { ReadFlowsOptions } from "./flow-reader.ts";
+import type { FlowReaderOptions } from "./flow-reader.ts";
 import type { Declaration, PrefectFile, Steps } from "./prefect-file.ts";
 import type { Problem } from "./problem.ts";
 import type { Path } from "./yaml-source.ts";
 
-export interface CheckOptions extends Omit<ReadFlowsOptions, "python" | "sourceOnly"> {
-  /** The flows' interpreter; called only when the file names entrypoints. */
-  readonly python: () => Promise<string>;
-}
+/** The interpreter is asked for only when the file names entrypoints. */
+export type CheckOptions = Omit<FlowReaderOptions, "sourceOnly">;
 
 export interface CheckResult {
   readonly errors: readonly Problem[];
@@ -118,7 +116,7 @@ class Checker {
     }
   }
 
-  async entrypoints({ python, ...options }: CheckOptions): Promise<void> {
+  async entrypoints(options: CheckOptions): Promise<void> {
     const places = this.#file.declarations.flatMap(({ index, fields }): [Path, string][] => {
       const { entrypoint } = fields;
       return typeof entrypoint === "string" && !hasTemplate(entrypoint)
@@ -127,7 +125,8 @@ class Checker {
     });
     if (places.length === 0) return;
     const entrypoints = places.map(([, entrypoint]) => entrypoint);
-    const flows = await readFlows(entrypoints, { ...options, python: await python(), sourceOnly: true });
+    await using reader = new FlowReader({ ...options, sourceOnly: true });
+    const flows = await reader.read(entrypoints);
     for (const [path, entrypoint] of places) {
       const flow = flows.get(entrypoint);
       if (flow instanceof Error) this.#error(path, flow.message);

@@ -2,9 +2,9 @@ import pLimit from "p-limit";
 
 import { coerceError, WorkerError } from "../errors.ts";
 import { changesTo } from "./deployment-changes.ts";
-import { readFlows } from "./flow-reader.ts";
+import { FlowReader } from "./flow-reader.ts";
 import { hasOverrides } from "./overrides.ts";
-import { finishTarget, labelOf, prepareTarget, resolveTarget } from "./preparation.ts";
+import { expectParameters, finishTarget, labelOf, prepareTarget, resolveTarget } from "./preparation.ts";
 import { ProjectError } from "./problem.ts";
 import { Registrar } from "./registration.ts";
 import { parseServerVersion, planForServer } from "./server-fields.ts";
@@ -20,6 +20,7 @@ import type { Steps } from "./prefect-file.ts";
 import type { Preparation, PreparationOptions, ResolvedTarget, Target } from "./preparation.ts";
 import type { Registered, RegistrationApi } from "./registration.ts";
 import type { ChooseDeclaration } from "./selection.ts";
+import type { ServerVersion } from "./server-fields.ts";
 import type { VersionInfo } from "./version-info.ts";
 
 export interface DeployOptions extends PreparationOptions {
@@ -82,10 +83,19 @@ export type DeployOutcome = {
  * a few at a time. Resolves with what became of each, in order; one that fails leaves the others alone.
  * Rejects, with nothing registered, when the selection or anything in the file is wrong.
  */
-export async function deployProject(given: DeployOptions): Promise<readonly DeployOutcome[]> {
-  const { report } = given;
-  const version = parseServerVersion(await given.readServerVersion());
-  const options = { ...given, serverVersion: version };
+export async function deployProject(options: DeployOptions): Promise<readonly DeployOutcome[]> {
+  await using flows = new FlowReader({ ...options, onLine: (line) => options.report.output(line) });
+  const serverVersion = parseServerVersion(await options.readServerVersion());
+  return await deploySelected({ ...options, flows, serverVersion });
+}
+
+interface Deploying extends DeployOptions {
+  readonly flows: FlowReader;
+  readonly serverVersion: ServerVersion | undefined;
+}
+
+async function deploySelected(options: Deploying): Promise<readonly DeployOutcome[]> {
+  const { report, serverVersion: version } = options;
   const targets = await selectTargets(options);
   report.selected(targets.map((target) => labelOf(target)));
   const settled = new Map<Target, DeployOutcome>();
@@ -132,7 +142,7 @@ export async function deployProject(given: DeployOptions): Promise<readonly Depl
   return targets.flatMap((target) => settled.get(target) ?? []);
 }
 
-async function selectTargets(options: DeployOptions): Promise<readonly Target[]> {
+async function selectTargets(options: Deploying): Promise<readonly Target[]> {
   const { file, names, all, overrides, choose, report } = options;
   const selection = await selectDeclarations({
     declarations: file?.declarations ?? [],
@@ -143,7 +153,7 @@ async function selectTargets(options: DeployOptions): Promise<readonly Target[]>
     flowName: async ({ fields }) => {
       const { entrypoint } = fields;
       if (typeof entrypoint !== "string") return undefined;
-      const flow = (await readAllFlows([entrypoint], options)).get(entrypoint);
+      const flow = (await options.flows.read([entrypoint])).get(entrypoint);
       return flow === undefined || flow instanceof Error ? undefined : flow.name;
     },
   });
@@ -164,7 +174,7 @@ async function selectTargets(options: DeployOptions): Promise<readonly Target[]>
 /** Everything that can be known before steps run. Rejects when something in the file is wrong: it is all told at once. */
 async function prepareAll(
   targets: readonly Target[],
-  options: DeployOptions,
+  options: Deploying,
 ): Promise<ReadonlyMap<Target, Preparation | Error>> {
   const resolved = new Map<Target, ResolvedTarget | Error>();
   const resolve = async (target: Target): Promise<void> => {
@@ -178,10 +188,12 @@ async function prepareAll(
   else for (const target of targets) await resolve(target);
   const inOrder = targets.map((target) => resolved.get(target));
   refuseProblems(inOrder);
-  const entrypoints = inOrder.flatMap((result) =>
-    result === undefined || result instanceof Error ? [] : [result.entrypoint],
+  const sound = inOrder.flatMap((result) =>
+    result === undefined || result instanceof Error ? [] : [result],
   );
-  const flows = await readAllFlows(entrypoints, options);
+  expectParameters(sound);
+  const flows = await options.flows.read(sound.map(({ entrypoint }) => entrypoint));
+  options.flows.end();
   const prepared = new Map<Target, Preparation | Error>();
   for (const target of targets) {
     const result = resolved.get(target);
@@ -215,20 +227,6 @@ async function prepare(
     options.signal.throwIfAborted();
     return coerceError(thrown);
   }
-}
-
-async function readAllFlows(
-  entrypoints: readonly string[],
-  { cwd, env, python, signal, report }: DeployOptions,
-): Promise<ReadonlyMap<string, FlowInfo | WorkerError>> {
-  if (entrypoints.length === 0) return new Map();
-  return await readFlows(entrypoints, {
-    cwd,
-    env,
-    signal,
-    python: await python(),
-    onLine: (line) => report.output(line),
-  });
 }
 
 async function planTarget(

@@ -1,12 +1,15 @@
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 
-import { coerceError, WorkerError } from "../errors.ts";
+import { objectIn, requiredText } from "../api/fields.ts";
+import { WorkerError } from "../errors.ts";
 import { parseJson } from "../json/parse.ts";
 import { isJsonObject } from "../json/value.ts";
 import { packageRoot } from "../lifecycle/package-root.ts";
 import { runTool } from "../steps/tool.ts";
 
-import type { Json, JsonObject } from "../json/value.ts";
+import type { JsonObject } from "../json/value.ts";
+import type { ToolResult } from "../steps/tool.ts";
 
 /** What the deployment needs of a flow. */
 export interface FlowInfo {
@@ -17,9 +20,9 @@ export interface FlowInfo {
   readonly parameterSchema: JsonObject;
 }
 
-export interface ReadFlowsOptions {
+export interface FlowReaderOptions {
   /** Absolute path of the flows' interpreter. */
-  readonly python: string;
+  readonly python: () => Promise<string>;
   /** Relative paths of entrypoints, and modules, count from here. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
@@ -32,39 +35,92 @@ export interface ReadFlowsOptions {
 }
 
 const SCRIPT = join(packageRoot, "src", "project", "flow_reader.py");
+const END_GRACE_MS = 2000;
 
 /**
  * Reads flows by their entrypoints (`path/file.py:function`, `package.module.function`), all in one process: imported with
- * the interpreter's Prefect, else from the source (protocol §8.2). An entrypoint that cannot be read gives a WorkerError (FLOW_UNREADABLE).
- * Rejects with one when the interpreter itself fails.
+ * the interpreter's Prefect, else from the source (protocol §8.2). The interpreter starts at once: importing Prefect takes a
+ * second, in which others can do their part.
  */
-export async function readFlows(
-  entrypoints: readonly string[],
-  options: ReadFlowsOptions,
-): Promise<ReadonlyMap<string, FlowInfo | WorkerError>> {
-  const wanted = [...new Set(entrypoints)];
-  if (wanted.length === 0) return new Map();
-  const { python, cwd, env, signal, onLine, sourceOnly } = options;
-  const words = sourceOnly === true ? ["--source", ...wanted] : wanted;
-  const { stdout, stderr, exitCode } = await runTool([python, SCRIPT, ...words], {
-    cwd,
-    env: { ...env, PYTHONIOENCODING: "utf-8", PREFECT_LOGGING_TO_API_ENABLED: "false" },
-    signal,
-    onLine: (line, stream) => {
-      if (stream === "stderr") onLine(line);
-    },
+export class FlowReader implements AsyncDisposable {
+  readonly #questions = new PassThrough();
+  readonly #answers = new Map<string, Answer>();
+  readonly #ending = new AbortController();
+  readonly #ended: Promise<ToolResult>;
+
+  constructor(options: FlowReaderOptions) {
+    this.#ended = this.#run(options);
+    this.#ended.catch(() => undefined); // whoever reads hears of it
+  }
+
+  /**
+   * An entrypoint that cannot be read gives a WorkerError (FLOW_UNREADABLE). Rejects when the interpreter cannot be started,
+   * and with the signal's reason.
+   */
+  async read(entrypoints: readonly string[]): Promise<ReadonlyMap<string, FlowInfo | WorkerError>> {
+    const reading = [...new Set(entrypoints)].map(
+      async (entrypoint) => [entrypoint, await this.#read(entrypoint)] as const,
+    );
+    return new Map(await Promise.all(reading));
+  }
+
+  /** Nothing more will be read: the interpreter ends by itself. */
+  end(): void {
+    this.#questions.end();
+  }
+
+  /** Waits for the interpreter's end, and brings it about where a module keeps it alive, or nothing was asked. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+    const timer = setTimeout(() => this.#ending.abort(), this.#answers.size === 0 ? 0 : END_GRACE_MS);
+    await this.#ended.catch(() => undefined);
+    clearTimeout(timer);
+  }
+
+  async #run({ python, cwd, env, signal, onLine, sourceOnly }: FlowReaderOptions): Promise<ToolResult> {
+    return await runTool([await python(), SCRIPT, ...(sourceOnly === true ? ["--source"] : [])], {
+      cwd,
+      env: { ...env, PYTHONIOENCODING: "utf-8", PREFECT_LOGGING_TO_API_ENABLED: "false" },
+      signal: AbortSignal.any([signal, this.#ending.signal]),
+      input: this.#questions,
+      onLine: (line, stream) => {
+        if (stream === "stderr") onLine(line);
+        else this.#hear(line);
+      },
+    });
+  }
+
+  async #read(entrypoint: string): Promise<FlowInfo | WorkerError> {
+    let answer = this.#answers.get(entrypoint);
+    if (answer === undefined) {
+      answer = createAnswer();
+      this.#answers.set(entrypoint, answer);
+      this.#questions.write(`${JSON.stringify(entrypoint)}\n`);
+    }
+    const never = this.#ended.then(({ exitCode, stderr }) => {
+      const why = `Python ended with status ${exitCode} while it was loaded`;
+      return unreadable(entrypoint, why, stderr.trimEnd().split("\n").slice(-5).join("\n"));
+    });
+    return await Promise.race([answer.given, never]);
+  }
+
+  #hear(line: string): void {
+    const { entrypoint, flow } = answerOf(line);
+    this.#answers.get(entrypoint)?.give(flow);
+  }
+}
+
+interface Answer {
+  readonly given: Promise<FlowInfo | WorkerError>;
+  give(flow: FlowInfo | WorkerError): void;
+}
+
+function createAnswer(): Answer {
+  let give: Answer["give"] = () => undefined;
+  const given = new Promise<FlowInfo | WorkerError>((resolve) => {
+    give = resolve;
   });
-  const found = new Map<string, FlowInfo | WorkerError>();
-  for (const line of stdout.split("\n")) {
-    const answer = line === "" ? null : answerOf(line);
-    if (answer !== null) found.set(answer.entrypoint, answer.flow);
-  }
-  for (const entrypoint of wanted) {
-    if (found.has(entrypoint)) continue;
-    const why = `Python ended with status ${exitCode} while it was loaded`;
-    found.set(entrypoint, unreadable(entrypoint, why, stderr.trimEnd().split("\n").slice(-5).join("\n")));
-  }
-  return found;
+  return { given, give };
 }
 
 /** A flow's entrypoint, and its name. */
@@ -79,8 +135,8 @@ export async function findFlows({
   cwd,
   env,
   signal,
-}: Pick<ReadFlowsOptions, "python" | "cwd" | "env" | "signal">): Promise<readonly FoundFlow[]> {
-  const { stdout } = await runTool([python, SCRIPT, "--find"], {
+}: Pick<FlowReaderOptions, "python" | "cwd" | "env" | "signal">): Promise<readonly FoundFlow[]> {
+  const { stdout } = await runTool([await python(), SCRIPT, "--find"], {
     cwd,
     env: { ...env, PYTHONIOENCODING: "utf-8" },
     signal,
@@ -93,19 +149,11 @@ export async function findFlows({
   });
 }
 
-function answerOf(
-  line: string,
-): { readonly entrypoint: string; readonly flow: FlowInfo | WorkerError } | null {
-  let answer: Json;
-  try {
-    answer = parseJson(line);
-  } catch (thrown) {
-    throw new WorkerError("FLOW_UNREADABLE", `The flow reader's answer is no JSON: ${line.slice(0, 200)}`, {
-      cause: coerceError(thrown),
-    });
-  }
-  if (!isJsonObject(answer) || typeof answer["entrypoint"] !== "string") return null;
-  const { entrypoint, name, description, version, parameters, error, trace } = answer;
+/** The script's own line: a module's output goes elsewhere. */
+function answerOf(line: string): { readonly entrypoint: string; readonly flow: FlowInfo | WorkerError } {
+  const answer = objectIn(parseJson(line), "answer");
+  const entrypoint = requiredText(answer, "entrypoint");
+  const { name, description, version, parameters, error, trace } = answer;
   if (typeof error === "string") {
     return { entrypoint, flow: unreadable(entrypoint, error, typeof trace === "string" ? trace : "") };
   }

@@ -1,10 +1,11 @@
 """Tells of each entrypoint its flow's name, description, version and parameter schema, as one line of JSON each on stdout.
 
-With Prefect the flow is imported, as `prefect deploy` does; where that fails its source is read. Without Prefect the source
-alone is read and nothing of it is run. What the flows' modules print goes to stderr. Standard library only, Python 3.8 and newer.
+The entrypoints come on stdin, each as a line of JSON text. With Prefect the flow is imported, as `prefect deploy` does; where
+that fails its source is read. Without Prefect the source alone is read and nothing of it is run. What the flows' modules print
+goes to stderr. Standard library only, Python 3.8 and newer.
 
-Usage: flow_reader.py [--source] ENTRYPOINT...    (--source: read the source, run nothing)
-       flow_reader.py --find                      tells of every flow below the current directory: {"entrypoint", "name"}
+Usage: flow_reader.py [--source]    (--source: read the source, run nothing)
+       flow_reader.py --find        tells of every flow below the current directory: {"entrypoint", "name"}
 """
 
 import ast
@@ -57,9 +58,9 @@ class Missing(Exception):
 
 
 def main(arguments):
-    is_source_only = arguments[:1] == ["--source"]
-    entrypoints = arguments[1:] if is_source_only else arguments
+    questions = os.fdopen(os.dup(0), encoding="utf-8")
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     # As `python -m` has it: modules of the project can be imported, those beside this script cannot.
     sys.path[0] = os.getcwd()
@@ -68,9 +69,9 @@ def main(arguments):
             replies.write(json.dumps(found) + "\n")
         replies.flush()
         return
-    reader = (None if is_source_only else prefect_reader()) or SourceReader()
-    for entrypoint in entrypoints:
-        replies.write(json.dumps(answer(reader, entrypoint), default=str) + "\n")
+    reader = (None if arguments == ["--source"] else prefect_reader()) or SourceReader()
+    for line in questions:
+        replies.write(json.dumps(answer(reader, json.loads(line)), default=str) + "\n")
         replies.flush()
 
 

@@ -22,6 +22,7 @@ import type { DeployOverrides } from "./overrides.ts";
 import type { Actions, Declaration, PrefectFile, Steps } from "./prefect-file.ts";
 import type { ResolutionOptions } from "./resolution.ts";
 import type { Reading } from "../schemas/adapt.ts";
+import type { SchemaValidator } from "../schemas/validator.ts";
 import type { VersionInfo } from "./version-info.ts";
 
 /** One deployment that was picked. */
@@ -266,10 +267,23 @@ async function checkParameters(
   const text = stringifyJson(parameters);
   // Outputs of steps, and what the server fills in, are not known yet.
   if (text.includes("{{") || text.includes("__prefect_kind")) return;
-  const { SchemaValidator } = await import("../schemas/validator.ts");
-  const validator = await SchemaValidator.load();
+  const validator = await loadValidator();
   const failure = validator.failure(stringifyJson(flow.parameterSchema), parameters, INCOMPLETE);
   if (failure !== undefined) throw placed(target, ["parameters"], file, failure);
+}
+
+let validator: Promise<SchemaValidator> | undefined;
+
+// One for all deployments: most share their flow's schema with others, and to compile it takes longer than all the rest.
+function loadValidator(): Promise<SchemaValidator> {
+  validator ??= import("../schemas/validator.ts").then((room) => room.SchemaValidator.load());
+  return validator;
+}
+
+/** Loads what the parameters of these will be checked with, while their flows are read. */
+export function expectParameters(targets: readonly ResolvedTarget[]): void {
+  const have = targets.some(({ fields }) => Object.keys(objectAt(fields, "parameters")).length > 0);
+  if (have) loadValidator().catch(() => undefined); // whoever needs it hears of it
 }
 
 function waitsForSteps(item: JsonObject): boolean {

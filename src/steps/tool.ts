@@ -7,7 +7,7 @@ import { coerceError } from "../errors.ts";
 import { StepError } from "./errors.ts";
 
 import type { ChildProcessByStdio } from "node:child_process";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 
 export interface ToolOptions {
   /** Absolute. */
@@ -18,6 +18,8 @@ export interface ToolOptions {
   readonly signal: AbortSignal;
   /** Each line as it is written, without its end. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /** What the tool reads from stdin; nothing by default. */
+  readonly input?: Readable;
 }
 
 export interface ToolResult {
@@ -26,6 +28,8 @@ export interface ToolResult {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+type ToolProcess = ChildProcessByStdio<Writable | null, Readable, Readable>;
 
 // How long a pipe may stay silent after the tool's end before we stop reading: something that the tool left running holds it.
 const SILENT_PIPE_MS = 5000;
@@ -51,6 +55,10 @@ export async function runTool(
     child.once("close", (code, name) => resolve(exitCodeOf(code, name)));
   });
   giveUpOnSilentPipes(child);
+  if (child.stdin !== null) {
+    child.stdin.on("error", () => undefined); // it has ended before it has read everything
+    options.input?.pipe(child.stdin);
+  }
   const abort = (): void => void endGroup(child.pid, ended);
   signal.addEventListener("abort", abort, { once: true });
   try {
@@ -62,18 +70,14 @@ export async function runTool(
   }
 }
 
-function start(
-  program: string,
-  args: readonly string[],
-  { cwd, env }: ToolOptions,
-): ChildProcessByStdio<null, Readable, Readable> {
+function start(program: string, args: readonly string[], { cwd, env, input }: ToolOptions): ToolProcess {
   try {
     return spawn(program, args, {
       cwd,
       env: { ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       detached: true,
-    });
+    }) as ToolProcess;
   } catch (thrown) {
     throw startError(program, cwd, coerceError(thrown)); // an empty name, or a zero byte in a word
   }
@@ -119,7 +123,7 @@ function collect(stream: Readable, onLine: (line: string) => void): () => string
   return () => chunks.join("");
 }
 
-function giveUpOnSilentPipes(child: ChildProcessByStdio<null, Readable, Readable>): void {
+function giveUpOnSilentPipes(child: ToolProcess): void {
   let timer: NodeJS.Timeout | undefined;
   const giveUp = (): void => {
     child.stdout.destroy();

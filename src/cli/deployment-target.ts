@@ -1,5 +1,6 @@
 import { WorkerError } from "../errors.ts";
 import { PROCESS_BASE_JOB_TEMPLATE } from "../templating/default-job-template.ts";
+import { DOCKER_BASE_JOB_TEMPLATE } from "../templating/docker-job-template.ts";
 
 import type { Deployment, WorkPool } from "../api/types.ts";
 import type { Session } from "./session.ts";
@@ -36,5 +37,6 @@ export async function readDeploymentTarget(session: Session, name: string): Prom
 // A worker writes the default into a pool without a template (protocol §1.3); a command only acts as if it had.
 function withTemplate(workPool: WorkPool): WorkPool {
   const isEmpty = Object.keys(workPool.base_job_template).length === 0;
-  return isEmpty ? { ...workPool, base_job_template: PROCESS_BASE_JOB_TEMPLATE } : workPool;
+  const template = workPool.type === "docker" ? DOCKER_BASE_JOB_TEMPLATE : PROCESS_BASE_JOB_TEMPLATE;
+  return isEmpty ? { ...workPool, base_job_template: template } : workPool;
 }

@@ -124,6 +124,12 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
     cron: config.housekeeping.cron,
     workspaces,
     environments: { directory: config.environmentsDir, keepMs: config.housekeeping.keepEnvironmentsMs },
+    sweepContainers: async (options) =>
+      (await launcher?.sweep({
+        ...options,
+        keepMs: config.housekeeping.keepContainersMs,
+        keepCount: config.housekeeping.maxContainers,
+      })) ?? 0,
     journal,
     logger,
     clock,

@@ -70,7 +70,12 @@ export interface Config {
   readonly workspaceRoot: string;
   /** Where the Python environments are that runs share. */
   readonly environmentsDir: string;
-  readonly housekeeping: { readonly cron: string | undefined; readonly keepEnvironmentsMs: number };
+  readonly housekeeping: {
+    readonly cron: string | undefined;
+    readonly keepEnvironmentsMs: number;
+    readonly keepContainersMs: number;
+    readonly maxContainers: number;
+  };
   readonly log: { readonly format: SettingValues["log.format"]; readonly level: LogLevel };
   readonly debugMode: boolean;
   readonly logging: {
@@ -167,6 +172,8 @@ export function compileConfig(values: SettingValues, surroundings: ConfigSurroun
     housekeeping: {
       cron: values["housekeeping.cron"],
       keepEnvironmentsMs: values["housekeeping.keep_environments"],
+      keepContainersMs: values["housekeeping.keep_containers"],
+      maxContainers: values["housekeeping.max_containers"],
     },
     log: {
       format: values["log.format"],

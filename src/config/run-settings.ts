@@ -55,7 +55,7 @@ export const RUN_SETTINGS = {
   "housekeeping.cron": own({
     type: cronLine,
     defaultDoc: "every hour",
-    doc: "When old workspaces, outputs of flow runs and Python environments are swept (cron, local time); off for never.",
+    doc: "When old workspaces, outputs of flow runs, Python environments and containers are swept (cron, local time); off for never.",
     example: '"0 3 * * *"',
   }),
   "housekeeping.keep_environments": own({
@@ -63,6 +63,18 @@ export const RUN_SETTINGS = {
     default: "30d",
     doc: "How long a Python environment that a pull step made stays after its last use.",
     example: "7d",
+  }),
+  "housekeeping.keep_containers": own({
+    type: duration({ min: 0 }),
+    default: "7d",
+    doc: "How long the container of an ended flow run stays (docker workers; with auto_remove it does not).",
+    example: "1d",
+  }),
+  "housekeeping.max_containers": own({
+    type: integer({ min: 0 }),
+    default: "200",
+    doc: "How many containers of ended flow runs stay at most, the newest (docker workers).",
+    example: "50",
   }),
   "log.format": own({
     type: choice(["auto", "pretty", "json"], (word) => word.toLowerCase()),

@@ -11,7 +11,7 @@ export const WORKER_SETTINGS = {
   }),
   "worker.name": own({
     type: objectName,
-    defaultDoc: "ProcessWorker and a random id",
+    defaultDoc: "ProcessWorker or DockerWorker and a random id",
     doc: "Name of this worker; two workers of one name in a pool are the same worker to the server.",
     example: "worker-1",
     flag: { name: "name", short: "n", metavar: "NAME", scope: "worker" },

@@ -129,26 +129,42 @@ export interface Infrastructure {
   stop(options: StopOptions): Promise<StopResult>;
 }
 
+/** What housekeeping keeps. */
+export interface SweepOptions {
+  readonly now: number;
+  /** How long what an ended attempt has left stays for whoever wants to look. */
+  readonly keepMs: number;
+  /** How many attempts' leavings stay at most, the newest. */
+  readonly keepCount: number;
+  /** True while a worker has the flow run in hand. */
+  readonly isInHand: (flowRunId: string) => boolean;
+  readonly signal?: AbortSignal;
+}
+
 export interface Launcher {
   /** Rejects with LAUNCH_FAILED when nothing was started, and with AttemptWithdrawn when nothing may be any more. */
   launch(spec: LaunchSpec): Promise<Infrastructure>;
   /** Takes over an attempt of an earlier worker; null when it is not alive any more. */
   adopt(
     handle: Readonly<Record<string, string | number>>,
-    spec: Pick<LaunchSpec, "outputFile" | "onLine" | "cancelsItself">,
+    spec: Pick<LaunchSpec, "outputFile" | "onLine" | "cancelsItself" | "signal">,
   ): Promise<Infrastructure | null>;
   /**
    * Whether an attempt has begun whose worker died before it could note it: its handle when it has, also when it is over; null
    * when it has not, and never will: should its process be on its way still, it ends without running the command. Rejects
    * when neither can be made certain.
    */
-  trace(spec: Pick<LaunchSpec, "outputFile"> & { attempt: string }): Promise<Infrastructure["handle"] | null>;
+  trace(
+    spec: Pick<LaunchSpec, "outputFile" | "signal"> & { attempt: string },
+  ): Promise<Infrastructure["handle"] | null>;
   /** The last lines of an attempt's output, also of one that another worker has started; `[]` when there is none. */
   lastLines(spec: Pick<LaunchSpec, "outputFile">): readonly string[];
   /** Kills what the attempt's pull steps have left behind, those of a worker that died. */
   endSteps(attempt: string): void;
   /** How an attempt ended that is not alive any more: by the status that it left (`keepStatus`), else "gone". */
   endOf(spec: Pick<LaunchSpec, "outputFile">): LaunchResult;
+  /** Removes what ended attempts have left outside this worker's own directories; resolves with their number. */
+  sweep(options: SweepOptions): Promise<number>;
   /** Ends what the launcher itself holds (sockets), not the attempts. */
   close(): Promise<void>;
 }

@@ -2,7 +2,6 @@
 export { applyValues, NOT_SET } from "./apply-values.ts";
 export { resolveBlockReferences } from "./block-references.ts";
 export { PROCESS_BASE_JOB_TEMPLATE } from "./default-job-template.ts";
-export { DOCKER_BASE_JOB_TEMPLATE } from "./docker-job-template.ts";
 export { TemplateError } from "./errors.ts";
 export { environmentStrings, mergeJobConfiguration } from "./job-configuration.ts";
 export { maskSecret, SECRET_MASK } from "./mask.ts";

@@ -2,6 +2,7 @@ import { coerceError } from "../errors.ts";
 import { startLoop } from "../lifecycle/loop.ts";
 import { sweepEnvironments } from "../steps/environments/cache.ts";
 
+import type { SweepOptions } from "../launcher/types.ts";
 import type { Clock } from "../lifecycle/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Journal } from "./journal.ts";
@@ -13,6 +14,8 @@ export interface HousekeepingOptions {
   readonly workspaces: Workspaces;
   /** Cached Python environments, and how long one stays after its last use. */
   readonly environments: { readonly directory: string; readonly keepMs: number };
+  /** Removes the containers of ended runs; see `Launcher.sweep`. */
+  readonly sweepContainers: (options: Pick<SweepOptions, "isInHand" | "now" | "signal">) => Promise<number>;
   readonly journal: Pick<Journal, "has">;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -23,11 +26,12 @@ const HOUR_MS = 3600 * 1000;
 // Output of ended runs stays this long for whoever wants to look.
 const KEEP_MS = 7 * 24 * 3600 * 1000;
 
-/** Sweeps old workspaces, outputs and Python environments on a schedule. Returns the function that ends it. */
+/** Sweeps old workspaces, outputs, Python environments and containers on a schedule. Returns the function that ends it. */
 export function startHousekeeping({
   cron,
   workspaces,
   environments,
+  sweepContainers,
   journal,
   logger,
   clock,
@@ -42,6 +46,17 @@ export function startHousekeeping({
       const unused = await sweepEnvironments(directory, { clock, signal: stopping.signal }, keepMs);
       if (unused > 0)
         logger.info({ removed: unused }, `Housekeeping removed ${unused} unused Python environments`);
+      const options = {
+        now: clock.now(),
+        isInHand: (id: string) => journal.has(id),
+        signal: stopping.signal,
+      };
+      const containers = await sweepContainers(options);
+      if (containers > 0)
+        logger.info(
+          { removed: containers },
+          `Housekeeping removed ${containers} containers of ended flow runs`,
+        );
     } catch (thrown) {
       logger.warn({ err: coerceError(thrown) }, "Housekeeping failed; it is tried again at its next time");
     }

@@ -78,7 +78,10 @@ async function settleByPhase(orphan: Orphan): Promise<RunEnd> {
     case "claimed": {
       const { outputFile, attempt } = entry;
       // Killed between the start of the process and the note of it.
-      const handle = outputFile === undefined ? null : await room.launcher.trace({ outputFile, attempt });
+      const handle =
+        outputFile === undefined
+          ? null
+          : await room.launcher.trace({ outputFile, attempt, signal: room.closing });
       if (handle !== null) return await settleLaunched(orphan, handle);
       room.launcher.endSteps(entry.attempt);
       return await settleUnlaunched(orphan);
@@ -126,6 +129,7 @@ async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"][
     outputFile,
     ...(isCommandRun ? { onLine: shipping(flowRunId, room) } : {}),
     cancelsItself: () => hasBegunFlow(flowRunId, room),
+    signal: room.closing,
   });
   const log = room.runLogs.forRun(flowRunId, "prefect.flow_runs.worker");
   if (infrastructure !== null) {

@@ -108,6 +108,9 @@ function failureVerdict(error: Error, stop: StopReason | undefined, now: number)
   return { proposal: crashed(message), force: false };
 }
 
+/** 128 + SIGKILL, 128 + SIGTERM. */
+const KILLED_IN_CONTAINER: ReadonlySet<number> = new Set([137, 143]);
+
 interface JudgeInputs {
   readonly attempt: Attempt;
   readonly result: LaunchResult;
@@ -149,6 +152,12 @@ function handBack(now: number): Verdict {
 
 function exitVerdict(attempt: Attempt, code: number, result: LaunchResult, state: State): Verdict | null {
   if (attempt.kind === "command") {
+    // The status of a program in a container does not say whether a signal ended it.
+    const wasEnded =
+      result.kind === "exited" &&
+      attempt.isContainer &&
+      (result.oomKilled === true || result.removed === true || KILLED_IN_CONTAINER.has(code));
+    if (wasEnded) return { proposal: crashed(exitText("Command", attempt, result)), force: false };
     return code === 0
       ? { proposal: completed("The command exited with status code 0."), force: false }
       : { proposal: failed(exitText("Command", attempt, result)), force: false };

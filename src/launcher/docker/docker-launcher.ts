@@ -14,6 +14,7 @@ import { ensureImage } from "../../docker/pull-policy.ts";
 import { planContainer } from "./container-body.ts";
 import { ATTEMPT_LABEL, AUTO_REMOVE_LABEL } from "./container-labels.ts";
 import { alternativeName, containerName } from "./container-name.ts";
+import { sweepContainers } from "./container-sweep.ts";
 import { DockerAttempt } from "./docker-attempt.ts";
 import { readDockerJob } from "./docker-job.ts";
 import { EngineWatch } from "./engine-watch.ts";
@@ -155,10 +156,10 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
       }
     },
 
-    async adopt(handle, { outputFile, onLine, cancelsItself }) {
+    async adopt(handle, { outputFile, onLine, cancelsItself, signal }) {
       const { kind, container, attempt } = handle;
       if (kind !== "docker" || typeof container !== "string" || typeof attempt !== "string") return null;
-      const found = await watch.patiently(() => inspectContainer(engine, container));
+      const found = await watch.patiently(() => inspectContainer(engine, container, signal), { signal });
       if (found === null || !hasBegun(found)) return null;
       const { Id: id, Config: config } = found;
       const autoRemove = config.Labels?.[AUTO_REMOVE_LABEL] === "true";
@@ -168,22 +169,27 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
       });
     },
 
-    async trace({ attempt }) {
-      return await watch.patiently(async () => {
-        const [found] = await listContainers(engine, [`${ATTEMPT_LABEL}=${attempt}`]);
-        if (found === undefined) return null;
-        // Made, but not started: removed, it cannot be any more, even if a request to start it is still on its way.
-        if (found.State === "created") await removeContainer(engine, found.Id);
-        const left = await inspectContainer(engine, found.Id);
-        if (left === null) return null;
-        return { kind: "docker", container: left.Id, attempt, cancelsItself: 1 };
-      });
+    async trace({ attempt, signal }) {
+      return await watch.patiently(
+        async () => {
+          const [found] = await listContainers(engine, [`${ATTEMPT_LABEL}=${attempt}`]);
+          if (found === undefined) return null;
+          // Made, but not started: removed, it cannot be any more, even if a request to start it is still on its way.
+          if (found.State === "created") await removeContainer(engine, found.Id);
+          const left = await inspectContainer(engine, found.Id);
+          if (left === null) return null;
+          return { kind: "docker", container: left.Id, attempt, cancelsItself: 1 };
+        },
+        { signal },
+      );
     },
 
     lastLines: ({ outputFile }) => readLastLines(outputFile, LAST_LINES, LAST_BYTES),
     // Steps on this machine are the worker's own; see the process launcher.
     endSteps: () => undefined,
     endOf: () => ({ kind: "gone" }),
+
+    sweep: (options) => sweepContainers(engine, options),
 
     async close() {
       closing.abort();

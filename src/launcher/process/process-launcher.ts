@@ -171,6 +171,8 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
       return end.kind === "signaled" ? { ...end, forced: false } : end;
     },
 
+    sweep: () => Promise.resolve(0), // its workspaces and outputs are the worker's
+
     close: () => channel.close(),
   };
 

@@ -1,4 +1,5 @@
 import { PROCESS_BASE_JOB_TEMPLATE } from "../../templating/default-job-template.ts";
+import { DOCKER_BASE_JOB_TEMPLATE } from "../../templating/docker-job-template.ts";
 import { ApiError } from "../http/errors.ts";
 
 import type { FastifyInstance } from "fastify";
@@ -11,7 +12,7 @@ const VIEWS: ReadonlySet<string> = new Set([
   "demo-flows",
 ]);
 
-/** The worker type that Lighterman's worker serves. `prefect work-pool create --type process` looks here for its template. */
+/** The worker types that Lighterman's worker serves. `prefect work-pool create --type …` looks here for a template. */
 const WORKER_TYPES = {
   prefect: {
     process: {
@@ -25,9 +26,21 @@ const WORKER_TYPES = {
       is_beta: false,
     },
   },
+  "prefect-docker": {
+    docker: {
+      type: "docker",
+      display_name: "Docker",
+      description: "Runs each flow run in a container of the Docker engine that the worker reaches.",
+      default_base_job_configuration: DOCKER_BASE_JOB_TEMPLATE,
+      install_command: "pip install prefect-docker",
+      documentation_url: "https://docs.prefect.io/",
+      logo_url: "",
+      is_beta: false,
+    },
+  },
 };
 
-/** Views of the package registry (prefect/server/api/collections.py): the worker types only, and of them `process`. */
+/** Views of the package registry (prefect/server/api/collections.py): the worker types only, and of them `process` and `docker`. */
 export function addCollectionRoutes(app: FastifyInstance): void {
   app.get<{ Params: { view: string } }>("/collections/views/:view", ({ params: { view } }) => {
     if (view === "aggregate-worker-metadata") return WORKER_TYPES;

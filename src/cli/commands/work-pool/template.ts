@@ -1,20 +1,22 @@
 import { readWorkerTypes } from "../../../api/manage/work-pools.ts";
 import { WorkerError } from "../../../errors.ts";
 import { PROCESS_BASE_JOB_TEMPLATE } from "../../../templating/default-job-template.ts";
+import { DOCKER_BASE_JOB_TEMPLATE } from "../../../templating/docker-job-template.ts";
 import { closest } from "../../../project/closest.ts";
 
 import type { Caller } from "../../../api/calls.ts";
 import type { JsonObject } from "../../../json/value.ts";
 
-/** The type of the pools that this product's worker serves. */
+/** The type of pools that is taken where none is told. */
 export const OWN_TYPE = "process";
 
 /**
- * The default base job template of a type of pool: our own for `process`, else the server's. Throws a WorkerError for a type that
+ * The default base job template of a type of pool: our own for `process` and `docker`, else the server's. Throws a WorkerError for a type that
  * the server does not know.
  */
 export async function defaultTemplate(api: Caller, type: string): Promise<JsonObject> {
   if (type === OWN_TYPE) return PROCESS_BASE_JOB_TEMPLATE;
+  if (type === "docker") return DOCKER_BASE_JOB_TEMPLATE;
   const types = await readWorkerTypes(api);
   const template = types?.get(type);
   if (template !== undefined) return template;

@@ -134,7 +134,7 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
       const { state } = await api.waitForEnd(flowRun);
       expect([at, state.type]).toEqual([at, codes[at] === 0 ? "COMPLETED" : "FAILED"]);
       if (codes[at] !== 0)
-        expect(state.message).toMatch(new RegExp(`code ${codes[at]}\\..*after ${at}`, "s"));
+        expect(state.message).toMatch(new RegExp(`code: ${codes[at]}\\..*after ${at}`, "s"));
       expect(await marksOf(file(at))).toEqual(["begun"]);
     }
     // Each line once, although two workers have read them.
@@ -184,14 +184,18 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
     const dies = await runCommand("sh -c 'echo before; exec sleep 600'", { engine: "none" });
     await running([dies]);
     await api.waitForLog(dies, /before/);
-    await engine.pause();
+    await engine.kill();
+    const waits = await runCommand("sh -c 'echo ran'", { engine: "none" });
     await until("the worker notices", () =>
       worker.process.output.includes("The Docker engine does not answer"),
     );
-    const waits = await runCommand("sh -c 'echo ran'", { engine: "none" });
+    await api.waitFor(waits, ["RUNNING"]);
     await engine.resume();
     const { state } = await api.waitForEnd(dies);
-    expect(state.message).toMatch(/status code: (137|143)\./);
+    expect(state).toMatchObject({
+      type: "CRASHED",
+      message: expect.stringMatching(/status code: (137|143)\./) as unknown,
+    });
     expect((await api.waitForEnd(waits)).state.type).toBe("COMPLETED");
     expect(worker.process.output).toMatch(/The Docker engine answers again after \d+ s/);
     const lines = (await api.logs(dies)).filter(({ name }) => name === "prefect.flow_runs");

@@ -38,8 +38,9 @@ const LOOK_AGAIN_MS = 500;
 /** The engine itself kills after the grace; should it not, we do. */
 const KILL_DELAY_MS = 2000;
 const KILL_LEEWAY_MS = 250;
-/** Prefect's runner notices a cancellation within 10 s, and has a grace of its own for the flow. */
-const OWN_CANCELLATION_MS = 10_000;
+/** Prefect's runner has a grace of its own for the flow (protocol §7.2), notices a cancellation within 10 s, and runs hooks. */
+const RUNNER_GRACE_MS = 30_000;
+const RUNNER_DELAY_MS = 15_000;
 const RUNNING = new Set(["running", "paused", "restarting"]);
 
 /**
@@ -163,7 +164,8 @@ export class DockerAttempt implements Infrastructure {
     const { engine, watch, clock, id, logger } = this.#parts;
     const { signal } = this.#ending;
     try {
-      if (intent === "cancel") await this.#awaitOwnCancellation(graceMs + OWN_CANCELLATION_MS);
+      if (intent === "cancel")
+        await this.#awaitOwnCancellation(Math.max(graceMs, RUNNER_GRACE_MS) + RUNNER_DELAY_MS);
       this.#killBefore(graceMs);
       void this.#killInTime();
       // The engine's own stop, as it goes on when we die; a later, shorter grace only brings the kill forward.

@@ -57,6 +57,7 @@ export async function createOperations(
         isLive: () => livenessComplaints(snapshot()).length === 0,
         isReady: () => readinessComplaints(snapshot(), rhythm()).length === 0,
         version,
+        redact: (text) => redactor.redact(text),
       })
     : null;
   if (metrics !== null) {
@@ -104,10 +105,9 @@ export async function createOperations(
   async function serve(): Promise<void> {
     if (metrics === null) return;
     const { host } = config.worker.webserver;
-    const text = (): string => redactor.redact(metrics.text());
     const server = await startHttpServer({
       ...config.worker.webserver,
-      routes: workerPages({ snapshot, rhythm, status, metrics: text }),
+      routes: workerPages({ snapshot, rhythm, status, metrics: metrics.text }),
     });
     closers.push(() => server.close(), watchLoopLag(metrics.observeLag));
     logger.info(

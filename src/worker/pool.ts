@@ -69,7 +69,8 @@ export class PoolSync {
   async refresh(signal: AbortSignal, options: CallOptions = {}): Promise<WorkPool | null> {
     const { api, workPoolName } = this.#options;
     let pool = await api.readWorkPool(workPoolName, { ...options, signal });
-    if (pool === null && this.#options.canCreatePool) pool = await this.#create(signal);
+    const change = { signal, onRetry: options.onRetry };
+    if (pool === null && this.#options.canCreatePool) pool = await this.#create(change);
     if (pool === null) {
       this.#warnOfMissing();
       this.#workPool = null;
@@ -79,7 +80,7 @@ export class PoolSync {
     const workerType = this.#checkType(pool);
     if (Object.keys(pool.base_job_template).length === 0) {
       const template = this.#options.baseJobTemplate ?? TEMPLATES[workerType];
-      await api.updateWorkPool(workPoolName, { base_job_template: template }, { signal });
+      await api.updateWorkPool(workPoolName, { base_job_template: template }, change);
       pool = { ...pool, base_job_template: template };
     }
     this.#workPool = pool;
@@ -97,13 +98,13 @@ export class PoolSync {
     this.#workerId = (await api.heartbeatWorker(workPoolName, heartbeat, call)) ?? this.#workerId;
   }
 
-  async #create(signal: AbortSignal): Promise<WorkPool> {
+  async #create(call: CallOptions): Promise<WorkPool> {
     const { api, logger, workPoolName, type, baseJobTemplate } = this.#options;
     const own = type ?? "process";
     if (!isWorkerType(own)) throw unsupported(workPoolName, own);
     const pool = await api.createWorkPool(
       { name: workPoolName, type: own, base_job_template: baseJobTemplate ?? TEMPLATES[own] },
-      { signal },
+      call,
     );
     logger.info(`Work pool '${workPoolName}' created.`);
     return pool;

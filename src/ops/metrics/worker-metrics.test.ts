@@ -28,6 +28,7 @@ function open(snapshot: Partial<WorkerSnapshot> = {}) {
     isLive: () => true,
     isReady: () => false,
     version: "1.2.3",
+    redact: (text) => text.replace("hunter2", "***"),
   });
   const clock = new FakeClock();
   return {
@@ -146,6 +147,7 @@ describe("the metrics of a worker", () => {
     expect(value("lighterman_ready")).toBe(0);
     expect(value('lighterman_worker_state{state="running"}')).toBe(1);
     expect(metrics.text()).toContain('worker="w \\"quoted\\"\\\\",work_pool="p"');
+    expect(open({ name: "w-hunter2" }).metrics.text()).toContain('worker="w-***"');
     const unknown = open({ lastPollAt: null, slots: { limit: null, inUse: 0 } });
     expect(unknown.value("lighterman_last_poll_timestamp_seconds")).toBeUndefined();
     expect(unknown.value("lighterman_slots")).toBeUndefined();

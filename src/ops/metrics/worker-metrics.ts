@@ -12,6 +12,8 @@ export interface MetricSources {
   readonly isLive: () => boolean;
   readonly isReady: () => boolean;
   readonly version: string;
+  /** Masks secrets in names. */
+  readonly redact: (text: string) => string;
 }
 
 export interface WorkerMetrics {
@@ -20,7 +22,7 @@ export interface WorkerMetrics {
   readonly api: { readonly onAttempt: (notice: AttemptNotice) => void; readonly onRetry: () => void };
   readonly infos: readonly MetricInfo[];
   /** The whole page. */
-  text(): string;
+  readonly text: () => string;
   /** How late a timer of the process fired, in seconds. */
   readonly observeLag: (seconds: number) => void;
 }
@@ -36,7 +38,7 @@ const STATES: readonly WorkerSnapshot["state"][] = ["created", "starting", "runn
  * The numbers of one worker. Every label has few values, which are known beforehand: no name of a run, a deployment or a
  * flow becomes one. `src/ops/README.md` lists all of them.
  */
-export function workerMetrics({ snapshot, isLive, isReady, version }: MetricSources): WorkerMetrics {
+export function workerMetrics({ snapshot, isLive, isReady, version, redact }: MetricSources): WorkerMetrics {
   const registry = new Registry();
   registry.gauge(
     {
@@ -54,9 +56,12 @@ export function workerMetrics({ snapshot, isLive, isReady, version }: MetricSour
     },
     () => {
       const { name: worker, workPool } = snapshot();
-      return [
-        { labels: { worker, work_pool: workPool.name, work_pool_type: workPool.type ?? "" }, value: 1 },
-      ];
+      const labels = {
+        worker: redact(worker),
+        work_pool: redact(workPool.name),
+        work_pool_type: workPool.type ?? "",
+      };
+      return [{ labels, value: 1 }];
     },
   );
   registry.gauge(

@@ -15,8 +15,8 @@ export interface DeployConsoleOptions {
   readonly json: boolean;
   /** Masks secrets. */
   readonly redact: (text: string) => string;
-  /** Root of the server's web pages; undefined when it is not known. */
-  readonly uiUrl: string | undefined;
+  /** Root of the server's web pages. */
+  readonly uiUrl: string;
   /** Whether a worker is there for a pool; asked once per pool. */
   readonly hasWorker: (workPoolName: string) => Promise<boolean>;
 }
@@ -28,6 +28,8 @@ export class DeployConsole implements DeployReport {
   readonly #options: DeployConsoleOptions;
   #total = 0;
   #done = 0;
+  #registered = 0;
+  readonly #notes = new Set<string>();
   #isProgressShown = false;
 
   constructor(options: DeployConsoleOptions) {
@@ -42,8 +44,23 @@ export class DeployConsole implements DeployReport {
     this.#say(this.#colored("yellow", `Warning: ${message}`));
   }
 
+  /** What holds for many deployments alike is said once. */
   note(message: string): void {
+    if (this.#total > 1 && this.#notes.has(message)) return;
+    this.#notes.add(message);
     this.#say(message);
+  }
+
+  /** Somebody has ended the deploy in the middle. */
+  interrupted(): void {
+    if (this.#total === 0) return;
+    const rest = this.#total - this.#registered;
+    this.#say(
+      this.#colored(
+        "yellow",
+        `Interrupted: ${this.#registered} of ${this.#total} registered${rest > 0 ? "; the same command goes on with the others" : ""}.`,
+      ),
+    );
   }
 
   selected(labels: readonly string[]): void {
@@ -63,6 +80,7 @@ export class DeployConsole implements DeployReport {
       this.#say(this.#colored("red", `${outcome.label} failed: ${outcome.error.message}`));
     }
     if (isRegistered(outcome)) {
+      this.#registered += 1;
       const { flowName, name } = outcome.plan;
       const what = outcome.kind === "unchanged" ? "is as declared already," : `successfully ${outcome.kind}`;
       this.#say(this.#colored("green", `Deployment '${flowName}/${name}' ${what} with id '${outcome.id}'.`));
@@ -111,7 +129,7 @@ export class DeployConsole implements DeployReport {
     const { uiUrl, hasWorker } = this.#options;
     const registered = outcomes.filter((outcome) => isRegistered(outcome));
     const [only] = registered;
-    if (uiUrl !== undefined && outcomes.length === 1 && only !== undefined) {
+    if (outcomes.length === 1 && only !== undefined) {
       this.#print(`\nView Deployment in UI: ${uiUrl}/deployments/deployment/${only.id}`);
     }
     const pools = new Set<string>();

@@ -11,7 +11,8 @@ import type { ChooseDeclaration } from "../project/selection.ts";
 import type { DeployQuestions } from "../project/interview.ts";
 import type { Io } from "./io.ts";
 
-export type Terminal = NonNullable<ReturnType<Io["terminal"]>>;
+/** Where questions are asked, until the signal ends them. */
+export type Terminal = NonNullable<ReturnType<Io["terminal"]>> & { readonly signal?: AbortSignal };
 
 /** What `deploy` asks on a terminal where arguments and file leave something open. */
 export interface DeployPrompts extends DeployQuestions {
@@ -39,7 +40,9 @@ export function createDeployPrompts({ terminal, api, findFlows }: DeployPromptsO
             .filter((text) => typeof text === "string")
             .join(" · "),
         }));
-      if (options.length === 0) return undefined;
+      // The empty item that `init` writes is there to be filled.
+      const [blank] = declarations;
+      if (options.length === 0) return blank?.fields["entrypoint"] === null ? blank : undefined;
       const isOpen = why === "existing";
       const chosen = await prompts.select({
         message: isOpen

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { resolve } from "node:path";
 
 import { coerceError, WorkerError } from "../errors.ts";
@@ -26,6 +27,7 @@ import type { PrefectFile } from "../project/prefect-file.ts";
 import type { StepsOptions } from "../steps/run-steps.ts";
 import type { StepLog } from "../steps/types.ts";
 import type { CommandContext } from "./api-command.ts";
+import type { Terminal } from "./deploy-prompts.ts";
 import type { DeployFlags } from "./commands/deploy.ts";
 import type { Io } from "./io.ts";
 import type { Session } from "./session.ts";
@@ -91,7 +93,7 @@ async function run(
     io,
     json: flags.json === true,
     redact: (text) => redactor.redact(text),
-    uiUrl: undefined,
+    uiUrl: pagesOf(session, io),
     async hasWorker(pool) {
       const known = online.get(pool) ?? client.countOnlineWorkers(pool, { signal });
       online.set(pool, known);
@@ -109,7 +111,7 @@ async function run(
   const terminal =
     flags.json === true
       ? undefined
-      : terminalOf({ ...io, env: { ...session.prefectSettings, ...io.env } }, flags);
+      : askable({ ...io, env: { ...session.prefectSettings, ...io.env } }, flags, signal);
   const environment = { cwd: io.cwd, env, signal };
   const questions =
     terminal === undefined
@@ -129,7 +131,7 @@ async function run(
           lookAround: () => lookAround(environment),
           onSecret,
         });
-  const outcomes = await deployProject({
+  const deploying = deployProject({
     questions,
     interview,
     choose: questions?.choose,
@@ -176,21 +178,49 @@ async function run(
         log: stepLog(screen, session),
       }),
   });
+  const outcomes = await deploying.catch((thrown: unknown) => {
+    if (signal.aborted) screen.interrupted();
+    throw thrown;
+  });
   const [outcome] = outcomes;
   if (terminal !== undefined && interview !== undefined && outcomes.length === 1 && outcome !== undefined) {
     const path = resolve(io.cwd, flags.prefectFile ?? "prefect.yaml");
     const saved = await offerToSave(outcome, { terminal, path, cwd: io.cwd, file });
-    if (saved !== undefined) screen.note(saved);
+    if (saved !== undefined) screen.output(saved);
   }
   return await screen.conclude(outcomes);
+}
+
+/** Root of the server's web pages (prefect/settings/models/root.py: default_ui_url). */
+function pagesOf({ apiUrl, prefectSettings, config }: Session, io: Io): string {
+  const configured = io.env["PREFECT_UI_URL"] ?? prefectSettings["PREFECT_UI_URL"];
+  if (configured !== undefined && configured !== "") return configured.replace(/\/+$/, "");
+  const cloud = config.cloud.apiUrl ?? "";
+  const url = isCloud(config) ? apiUrl.replace(cloud, "https://app.prefect.cloud") : apiUrl;
+  return url
+    .replace(/\/+$/, "")
+    .replace(/\/api$/, "")
+    .replace("/api/", "/")
+    .replace("/accounts/", "/account/")
+    .replace("/workspaces/", "/workspace/");
+}
+
+/** The terminal, whose questions end with the signal. */
+function askable(io: Io, flags: DeployFlags, signal: AbortSignal): Terminal | undefined {
+  const terminal = terminalOf(io, flags);
+  if (terminal === undefined) return undefined;
+  const ends = AbortSignal.any([signal]);
+  // Every question leaves a listener behind.
+  setMaxListeners(0, ends);
+  return { ...terminal, signal: ends };
 }
 
 function stepLog(screen: DeployConsole, { logger }: Session): StepLog {
   return {
     debug: (message) => logger.debug(message),
-    info: (message) => screen.note(message),
+    info: (message) => screen.output(message),
     warn: (message) => screen.warning(message),
-    error: (message) => screen.note(message),
+    error: (message) => screen.output(message),
     output: (line) => screen.output(line),
   };
 }

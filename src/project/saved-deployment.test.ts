@@ -121,9 +121,27 @@ describe("bringing an item up to date", () => {
     expect(withEntry(FILE, entry, 1)).toBe(
       FILE.replace("entrypoint:\n", "entrypoint: flow.py:two\n").replace(
         "count: 1\n",
-        "{ count: 2 }\n    work_pool:\n      name: pool\n",
+        "count: 2\n    work_pool:\n      name: pool\n",
       ),
     );
+  });
+
+  it("changes mappings key by key, also in braces", ({ expect }) => {
+    const file = `deployments:
+  - name: null   # yours
+    work_pool:
+      name: null   # which
+      job_variables: {env: {A: '1'}}   # kept
+`;
+    const pool = { name: "pool", job_variables: { env: { A: "1" }, cpu: 2 } };
+    expect(withEntry(file, { name: "new", entrypoint: "flow.py:main", work_pool: pool }, 0))
+      .toBe(`deployments:
+  - name: new   # yours
+    work_pool:
+      name: pool   # which
+      job_variables: {env: {A: '1'}, cpu: 2}   # kept
+    entrypoint: flow.py:main
+`);
   });
 
   it("refuses what it cannot change in place, and says what to write", ({ expect }) => {

@@ -111,7 +111,24 @@ function appendedToFlow(text: string, list: YAMLSeq, entry: SavedEntry): string 
 
 /** Keys that changed get their new value, those that are new come after the others. */
 function updated(text: string, item: YAMLMap, old: SavedEntry, entry: SavedEntry): string | undefined {
-  const edits: { readonly at: number; readonly until: number; readonly text: string }[] = [];
+  const edits = editsOf(text, item, old, entry);
+  if (edits === undefined) return undefined;
+  let changed = text;
+  for (const edit of edits.toSorted((a, b) => b.at - a.at)) {
+    changed = changed.slice(0, edit.at) + edit.text + changed.slice(edit.until);
+  }
+  return changed;
+}
+
+interface Edit {
+  readonly at: number;
+  readonly until: number;
+  readonly text: string;
+}
+
+/** Undefined where a place cannot be told. */
+function editsOf(text: string, item: YAMLMap, old: SavedEntry, entry: SavedEntry): Edit[] | undefined {
+  const edits: Edit[] = [];
   const added: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(entry)) {
     if (isDeepStrictEqual(old[key], value)) continue;
@@ -122,31 +139,42 @@ function updated(text: string, item: YAMLMap, old: SavedEntry, entry: SavedEntry
       added[key] = value;
       continue;
     }
-    const range = hasRange(pair.value) ? pair.value.range : undefined;
-    if (range === undefined || range === null) return undefined;
-    const [start, valueEnd] = range;
-    const isBlank = start === valueEnd;
-    const until = isBlank ? start : endOfContent(text, start, valueEnd, false);
-    edits.push({ at: start, until, text: `${text[start - 1] === ":" ? " " : ""}${flow(value)}` });
+    const inner = innerEdits(text, pair.value, old[key], value);
+    const edit = inner === undefined ? editOf(text, pair.value, value) : undefined;
+    if (inner === undefined && edit === undefined) return undefined;
+    edits.push(...(inner ?? []), ...(edit === undefined ? [] : [edit]));
   }
-  let changed = text;
-  const [itemStart, itemEnd] = item.range ?? [];
-  if (itemStart === undefined || itemEnd === undefined) return undefined;
-  if (Object.keys(added).length > 0) {
-    if (item.flow === true) {
-      const inner = text.slice(0, itemEnd - 1).trimEnd();
-      edits.push({ at: inner.length, until: inner.length, text: `, ${flow(added).slice(1, -1).trim()}` });
-    } else {
-      const end = endOfContent(text, itemStart, itemEnd);
-      const indent = itemStart - lineStart(text, itemStart);
-      const lines = `${text[end - 1] === "\n" ? "" : "\n"}${block(added, indent)}`;
-      edits.push({ at: end, until: end, text: lines });
-    }
+  const [start, end] = item.range ?? [];
+  if (start === undefined || end === undefined) return undefined;
+  if (Object.keys(added).length === 0) return edits;
+  if (item.flow === true) {
+    const at = text.slice(0, end - 1).trimEnd().length;
+    const comma = item.items.length === 0 ? "" : ",";
+    return [...edits, { at, until: at, text: `${comma} ${flow(added).slice(1, -1).trim()}` }];
   }
-  for (const edit of edits.toSorted((a, b) => b.at - a.at)) {
-    changed = changed.slice(0, edit.at) + edit.text + changed.slice(edit.until);
-  }
-  return changed;
+  const at = endOfContent(text, start, end);
+  const lines = block(added, start - lineStart(text, start));
+  return [...edits, { at, until: at, text: `${text[at - 1] === "\n" ? "" : "\n"}${lines}` }];
+}
+
+/** A mapping of which nothing is taken away is changed key by key. */
+function innerEdits(text: string, node: unknown, old: unknown, value: unknown): Edit[] | undefined {
+  if (!isMap(node) || node.items.length === 0 || !isPlainObject(old) || !isPlainObject(value))
+    return undefined;
+  return Object.keys(old).every((key) => Object.hasOwn(value, key))
+    ? editsOf(text, node, old, value)
+    : undefined;
+}
+
+function editOf(text: string, node: unknown, value: unknown): Edit | undefined {
+  const [start, end] = (hasRange(node) ? node.range : undefined) ?? [];
+  if (start === undefined || end === undefined) return undefined;
+  const until = start === end ? start : endOfContent(text, start, end, false);
+  return { at: start, until, text: `${text[start - 1] === ":" ? " " : ""}${flow(value)}` };
+}
+
+function isPlainObject(value: unknown): value is SavedEntry {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Where a block's last line with content ends: comments and empty lines behind it belong to what follows. */

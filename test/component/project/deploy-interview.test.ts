@@ -178,6 +178,24 @@ describe("`deploy` on a terminal", () => {
     expect(await readFile(join(directory, "Dockerfile"), "utf8")).toBe("FROM x\n");
   });
 
+  it("fills the empty item that `init` writes", async ({ expect }) => {
+    const { answer, directory, run } = await openProject({});
+    await run("init");
+    const before = await readFile(join(directory, "prefect.yaml"), "utf8");
+    const result = await answer(
+      [[/Which flow/, "\r"], [/Deployment name/, "mine\r"], [/Which work pool/, "\r"], UNSCHEDULED, SAVE],
+      "deploy",
+    );
+    expect(result.code, result.stderr).toBe(0);
+    expect(await readFile(join(directory, "prefect.yaml"), "utf8")).toBe(
+      before
+        .replace("- name: null", "- name: mine")
+        .replace("entrypoint: null", "entrypoint: flow.py:main")
+        .replace("      name: null", "      name: pool"),
+    );
+    expect((await run("deploy", "--all")).stderr).toContain("is as declared already");
+  });
+
   it("a deployment that the file declares is brought up to date in place", async ({ expect }) => {
     const { answer, directory } = await openProject({ "prefect.yaml": FILE });
     const result = await answer(

@@ -30,10 +30,15 @@ describe("deliberate differences from `prefect deploy`", () => {
   });
 
   it("a version that is a number, null tags and a limit without a strategy are taken", async ({ expect }) => {
-    const { run, deployment } = await openProject({
+    const { run, deployment, apiUrl } = await openProject({
       "prefect.yaml": one("version: 1.10", "tags:", "concurrency_limit: {limit: 5}"),
     });
-    expect((await run("deploy")).stderr).toContain("successfully created");
+    const { stdout, stderr } = await run("deploy");
+    expect(stderr).toContain("successfully created");
+    const { id } = await deployment("main", "one");
+    expect(stdout).toContain(
+      `View Deployment in UI: ${apiUrl.replace("/api", "")}/deployments/deployment/${id}\n`,
+    );
     expect(await deployment("main", "one")).toMatchObject({
       version: "1.10",
       tags: [],
@@ -325,6 +330,31 @@ describe("deploy", () => {
         { name: "c", stale_after: 60, owner_resource: owner },
       ])}`,
     ]);
+  });
+
+  it("Ctrl-C in the middle ends with 130, and tells how many are registered; the next deploy does the rest", async ({
+    expect,
+  }) => {
+    const names = Array.from({ length: 12 }, (_, index) => `d${String(index).padStart(2, "0")}`);
+    const file = `deployments:\n${names
+      .map((name) => `  - {name: ${name}, entrypoint: "flow.py:main", work_pool: {name: pool}}\n`)
+      .join(
+        "",
+      )}  - {name: slow, entrypoint: "flow.py:main", work_pool: {name: pool}, build: [${step("s", "sleep 60")}]}\n`;
+    const { start, api } = await openProject({ "prefect.yaml": file });
+    const deploying = start("deploy", "--all");
+    await deploying.waitFor(/Deployment 'main\/d11' successfully created/);
+    deploying.signal("SIGINT");
+    const { code, stderr } = await deploying.result;
+    expect({ code, stderr }).toMatchObject({
+      code: 130,
+      stderr: expect.stringContaining(
+        "Interrupted: 12 of 13 registered; the same command goes on with the others.",
+      ),
+    });
+    // What holds for all of them is said once.
+    expect(stderr.match(/Your Prefect workers will attempt/g)).toHaveLength(1);
+    expect(await api.post("/deployments/count", {})).toBe(12);
   });
 
   it("--json gives one object a deployment", async ({ expect }) => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 
+import { FLAG_PROJECTS } from "./flag-projects.ts";
 import { PROJECTS } from "./projects.ts";
 import { openSide, outcome } from "./sides.ts";
 
@@ -17,7 +18,7 @@ afterAll(async () => {
 });
 
 describe("`lighterman deploy` leaves on the server what `prefect deploy` leaves", () => {
-  it.for(PROJECTS)("$name", async (project, { expect }) => {
+  it.for([...PROJECTS, ...FLAG_PROJECTS])("$name", async (project, { expect }) => {
     const [expected, found] = await Promise.all([outcome(theirs, project), outcome(ours, project)]);
     expect(found.codes, `${found.outputs.join("\n")}\n--- prefect\n${expected.outputs.join("\n")}`).toEqual(
       expected.codes,

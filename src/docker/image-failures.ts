@@ -32,6 +32,12 @@ function explain(
         : `The login from ${login.source} was sent to ${place}: check its user, its password, and what that user may do there.`;
     return { hint, retryable: false };
   }
+  if (/does not exist locally/i.test(problem)) {
+    return {
+      hint: "The engine has no such image to push: build it first, or correct its name and tag.",
+      retryable: false,
+    };
+  }
   if (/manifest .*(?:unknown|not found)|not found|name unknown|does not exist/i.test(problem)) {
     return {
       hint: `Check name and tag: ${place} has no such image, or not for this platform.`,

@@ -101,6 +101,7 @@ describe("build_docker_image", () => {
       ".dockerignore": "# none of these\n*.log\n/data\n!data/keep\n**/secret.*\n",
       "run.sh": "#!/bin/sh\n",
       "a.log": "",
+      "A.LOG": "",
       "pkg/b.log": "",
       "data/big.bin": "0",
       "data/keep/this.txt": "1",
@@ -114,6 +115,7 @@ describe("build_docker_image", () => {
     expect(await contentOf("team/ignored:1")).toEqual(
       [
         "-rw-r--r-- .dockerignore",
+        "-rw-r--r-- A.LOG",
         "-rw-r--r-- Dockerfile",
         "drwxr-xr-x data",
         "drwxr-xr-x data/keep",
@@ -227,6 +229,7 @@ describe("build_docker_image", () => {
       /'team\/my app' is not the name of an image: it has white space/,
     ],
     ["a tag in the name", { image_name: "team/app:1" }, /The image_name 'team\/app:1' has a tag in it/],
+    ["a backend there is not", { build_backend: "kaniko" }, /There is no build_backend 'kaniko'/],
     ["an option there is not", { secrets: ["x"] }, /build_docker_image takes no input 'secrets'/],
     ["a context that is not there", { path: "nowhere" }, /build context .*nowhere cannot be read: ENOENT/],
   ] as const)("%s is told", async (_, inputs, problem) => {
@@ -304,6 +307,14 @@ describe("push_docker_image", () => {
     await expect(push({ credentials: { username: "me" } })).rejects.toThrow(
       "'credentials' lacks its 'password'",
     );
+  });
+
+  test("without a tag all tags are pushed, and the output is the name", async () => {
+    const image_name = await build("c");
+    await registry.resume();
+    const outputs = await run("push", { image_name });
+    expect(outputs).toEqual({ image_name, tag: null, image: image_name, additional_tags: [] });
+    expect(registry.requests.join("\n")).toMatch(/PUT \/v2\/team\/pushed\/manifests\/c-too /);
   });
 
   test("an image that the engine has not cannot be pushed", async () => {

@@ -7,7 +7,15 @@ import { systemClock } from "../../lifecycle/clock.ts";
 import { StepInputs } from "../step-inputs.ts";
 import { withEngine } from "./engine-session.ts";
 import { flowsPrefect, generateDockerfile, keepDockerfile } from "./generated-dockerfile.ts";
-import { credentialsOf, fullImageName, mappingOf, tagOf, tagsOf, textsOf } from "./image-inputs.ts";
+import {
+  checkBackend,
+  credentialsOf,
+  fullImageName,
+  mappingOf,
+  tagOf,
+  tagsOf,
+  textsOf,
+} from "./image-inputs.ts";
 import { once } from "./once.ts";
 import { pushTags } from "./push-image.ts";
 
@@ -24,7 +32,7 @@ export const buildDockerImage: NativeStep = {
     "prefect_docker.deployments.steps.build_docker_image",
     "prefect_docker.projects.steps.build_docker_image",
   ],
-  fits: ({ build_backend: backend }) => (backend ?? "docker-py") === "docker-py",
+  fits: ({ build_backend: backend }) => backend !== "buildx",
   run: async (inputs, context) => await once("build", inputs, context, run),
 };
 
@@ -55,6 +63,7 @@ async function run(inputs: JsonObject, context: StepContext): Promise<StepOutcom
   const { cwd, env, log, signal } = context;
   const registerSecret = (secret: string): void => context.registerSecret(secret);
   const given = new StepInputs("build_docker_image", inputs, INPUTS);
+  checkBackend(inputs["build_backend"]);
   const name = fullImageName(given.text("image_name"), env);
   const tag = tagOf(inputs["tag"]) ?? defaultTag();
   const additionalTags = tagsOf(inputs["additional_tags"]);

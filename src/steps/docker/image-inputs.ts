@@ -1,10 +1,18 @@
 import { parseImageReference } from "../../docker/image-reference.ts";
-import { isPythonTruthy, pythonStr, pythonTypeName } from "../../json/python.ts";
+import { isPythonTruthy, pythonRepr, pythonStr, pythonTypeName } from "../../json/python.ts";
 import { isJsonObject } from "../../json/value.ts";
 import { StepError } from "../errors.ts";
 
 import type { RegistryBlock } from "../../docker/registry-logins.ts";
 import type { Json } from "../../json/value.ts";
+
+/** Throws a StepError for another backend than the one that we stand in for; `buildx` does not come here. */
+export function checkBackend(value: Json | undefined): void {
+  if (value === undefined || value === "docker-py") return;
+  throw new StepError(`There is no build_backend ${pythonRepr(value)}`, {
+    hint: "Leave it out (the engine itself, as with 'docker-py'), or write 'buildx', which runs in Python.",
+  });
+}
 
 /** A tag may be written without quotes (`tag: 1.0`), as Prefect takes it. Null when there is none. */
 export function tagOf(value: Json | undefined): string | null {

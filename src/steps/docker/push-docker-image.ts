@@ -1,6 +1,6 @@
 import { StepInputs } from "../step-inputs.ts";
 import { withEngine } from "./engine-session.ts";
-import { credentialsOf, fullImageName, tagOf, tagsOf } from "./image-inputs.ts";
+import { checkBackend, credentialsOf, fullImageName, tagOf, tagsOf } from "./image-inputs.ts";
 import { once } from "./once.ts";
 import { pushTags } from "./push-image.ts";
 
@@ -16,7 +16,7 @@ export const pushDockerImage: NativeStep = {
     "prefect_docker.deployments.steps.push_docker_image",
     "prefect_docker.projects.steps.push_docker_image",
   ],
-  fits: ({ build_backend: backend }) => (backend ?? "docker-py") === "docker-py",
+  fits: ({ build_backend: backend }) => backend !== "buildx",
   run: async (inputs, context) => await once("push", inputs, context, run),
 };
 
@@ -29,6 +29,7 @@ async function run(inputs: JsonObject, context: StepContext): Promise<StepOutcom
     "ignore_cache",
     "build_backend",
   ]);
+  checkBackend(inputs["build_backend"]);
   const name = fullImageName(given.text("image_name"), context.env);
   const registerSecret = (secret: string): void => context.registerSecret(secret);
   const tag = tagOf(inputs["tag"]);

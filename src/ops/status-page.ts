@@ -1,4 +1,4 @@
-import { duration } from "./status.ts";
+import { deploymentOf, duration } from "./status.ts";
 
 import type { Status } from "./status.ts";
 
@@ -41,7 +41,7 @@ ${runs.length === 0 ? `<p class="dim">No flow runs in hand.</p>` : table(runs)}
 function table(runs: Status["flow_runs"]): string {
   const rows = runs.map(
     (run) =>
-      `<tr><td>${escape(run.name)}<br><small>${escape(run.id)}</small></td><td>${escape(run.deployment ?? run.deployment_id ?? "")}</td>` +
+      `<tr><td>${escape(run.name)}<br><small>${escape(run.id)}</small></td><td>${escape(deploymentOf(run))}</td>` +
       `<td>${escape(run.phase)}</td><td class="n">${duration(run.phase_seconds)}</td><td>${escape(run.waiting_for)}</td></tr>`,
   );
   return `<table><thead><tr><th>Flow run</th><th>Deployment</th><th>Phase</th><th>For</th><th>Waiting for</th></tr></thead>

@@ -62,14 +62,15 @@ describe("status", () => {
     expect(statusText(STATUS).split("\n")).toEqual([
       "Worker 'w' drains, for pool 'p': 2 flow runs (1 pull, 1 run), 2 of 4 slots. The worker is stopping and takes no more flow runs",
       "  up 20455d 3h, version 1.2.3, pid 42, API http://127.0.0.1:4200/api, last poll 2026-01-02T03:04:04.000Z",
-      `  ${RUN.name} (${RUN.id}, nightly): pull for 1m 05s, waiting for pull step 2`,
-      "  calm-fox (2): run for 1m 05s, waiting for pull step 2",
+      `  ${RUN.name} (${RUN.id}, etl/nightly): pull for 1m 05s, waiting for pull step 2`,
+      "  calm-fox (2, d): run for 1m 05s, waiting for pull step 2",
     ]);
   });
 
   it("as a page: names cannot become markup, and nothing is asked of anywhere", ({ expect }) => {
     const page = statusPage(STATUS);
     expect(page).toContain("&lt;b&gt;proud&lt;/b&gt; &amp; &quot;otter&quot;");
+    expect(page).toContain("etl/nightly");
     expect(page).not.toContain("<b>");
     expect(page).not.toMatch(/src=|href=|url\(|<script/);
   });

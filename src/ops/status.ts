@@ -87,9 +87,15 @@ export function statusText(status: Status): string {
     `  up ${duration(status.uptime_seconds)}, version ${status.version}, pid ${status.pid}, API ${status.api_url}, last poll ${status.last_poll ?? "none"}`,
     ...status.flow_runs.map(
       (run) =>
-        `  ${run.name} (${run.id}${run.deployment === null ? "" : `, ${run.deployment}`}): ${run.phase} for ${duration(run.phase_seconds)}, waiting for ${run.waiting_for}`,
+        `  ${run.name} (${run.id}${deploymentOf(run) === "" ? "" : `, ${deploymentOf(run)}`}): ${run.phase} for ${duration(run.phase_seconds)}, waiting for ${run.waiting_for}`,
     ),
   ].join("\n");
+}
+
+/** `flow/deployment`, as commands take it; the id while the names are not known; empty without a deployment. */
+export function deploymentOf(run: Status["flow_runs"][number]): string {
+  if (run.deployment === null) return run.deployment_id ?? "";
+  return run.flow === null ? run.deployment : `${run.flow}/${run.deployment}`;
 }
 
 /** `42s`, `3m 05s`, `2h 10m`, `3d 4h` */

@@ -81,8 +81,7 @@ const STOPPING: Readonly<Record<StopReason, string>> = {
 function waitingFor({ control, timings }: RunInHand): string {
   if (timings?.isStuck === true) return "the Prefect API, which does not answer";
   const { infrastructureId: id, reason } = control;
-  const infrastructure = id === undefined ? "its process" : /^\d+$/.test(id) ? `process ${id}` : id;
-  const end = `the end of ${infrastructure}${reason === undefined ? "" : `, which is being ${STOPPING[reason]}`}`;
+  const end = `the end of ${infrastructureName(id)}${reason === undefined ? "" : `, which is being ${STOPPING[reason]}`}`;
   switch (timings?.phase) {
     case "claim":
       return "the server's answer to the claim";
@@ -99,4 +98,12 @@ function waitingFor({ control, timings }: RunInHand): string {
     case undefined:
       return id === undefined ? "its state, to settle what an earlier worker left" : end;
   }
+}
+
+/** An identifier is a pid, or the address of an engine and the id of a container. */
+function infrastructureName(id: string | undefined): string {
+  if (id === undefined) return "its process";
+  const container = /:([0-9a-f]{12})[0-9a-f]{52}$/.exec(id)?.[1];
+  if (container !== undefined) return `container ${container}`;
+  return /^\d+$/.test(id) ? `process ${id}` : id;
 }

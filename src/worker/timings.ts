@@ -4,7 +4,7 @@ export const PHASES = ["claim", "resolve", "pull", "launch", "run", "report"] as
 export type Phase = (typeof PHASES)[number];
 
 /** What is known of a run besides itself. */
-interface RunFacts {
+export interface RunFacts {
   readonly deploymentName?: string | undefined;
   readonly flowName?: string | undefined;
   /** Pull steps that are done. */

@@ -33,7 +33,7 @@ export async function openTraceExporter(options: ExporterOptions): Promise<Trace
       ? await import("./exporter-json.ts")
       : await import("./exporter-protobuf.ts");
   const report = (message: string, ...more: readonly unknown[]): void =>
-    options.onProblem([message, ...more].map(String).join(" "));
+    options.onProblem([plain(message), ...more.map(String)].join(" "));
   const silent = (): void => undefined;
   diag.setLogger(
     { error: report, warn: report, info: silent, debug: silent, verbose: silent },
@@ -54,4 +54,15 @@ export async function openTraceExporter(options: ExporterOptions): Promise<Trace
       clearTimeout(timer);
     },
   };
+}
+
+/** OpenTelemetry tells of errors as JSON objects with all that they hold; who reads the log wants their words. */
+function plain(text: string): string {
+  try {
+    const error: unknown = JSON.parse(text);
+    const isError = typeof error === "object" && error !== null && "message" in error;
+    return isError && typeof error.message === "string" && error.message !== "" ? error.message : text;
+  } catch {
+    return text;
+  }
 }

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, it } from "vitest";
@@ -63,6 +63,14 @@ describe("Kubernetes manifests", () => {
       expect(await problemsOf(join(deploy, "kubernetes", name))).toBeNull();
     },
   );
+
+  it("the overlay of the README builds", async ({ expect }) => {
+    const readme = await readFile(join(deploy, "kubernetes/README.md"), "utf8");
+    const overlay = /<<'END'\n([^]*?)\n {4}END/.exec(readme)?.[1]?.replaceAll(/^ {4}/gm, "") ?? "";
+    const mine = await mkdtemp(join(directory, "my-workers-"));
+    await writeFile(join(mine, "kustomization.yaml"), overlay.replace("../deploy", relative(mine, deploy)));
+    expect(await problemsOf(mine)).toBeNull();
+  });
 
   it("mistakes are found: an unknown field, a privilege, a selector of nothing", async ({ expect }) => {
     const base = join(directory, "base");

@@ -2,7 +2,7 @@
 
 One process serves all such steps of a flow run. Requests come as lines of JSON on file descriptor 3, each is answered by
 one line on descriptor 4; stdout and stderr belong to the steps. `bridge.py check REQUIREMENT...` only looks whether packages
-are there. Standard library only, Python 3.8 and newer; Prefect is
+are there. `image_bridge.py` does the same within a container. Standard library only, Python 3.8 and newer; Prefect is
 imported by the steps that need it, not here.
 """
 
@@ -71,7 +71,7 @@ def serve(request, baseline):
     try:
         os.chdir(request["cwd"])
         set_environment(request["env"])
-        reply = pull_storage(request) if request["op"] == "storage" else run_step(request)
+        reply = OPERATIONS[request["op"]](request)
         reply["cwd"] = os.getcwd()
         reply["env"] = environment_changes(request["env"])
         reply["python_path"] = [
@@ -83,16 +83,21 @@ def serve(request, baseline):
 
 
 def check(requires):
-    """Tells, as a list on stdout, what has to be installed; looks for the modules without importing them."""
+    """Tells, as a list on stdout, what has to be installed."""
     sys.path = [entry for entry in sys.path[1:] if entry]
+    print(json.dumps(missing(requires)))
+
+
+def missing(requires):
+    """What has to be installed; looks for the modules without importing them."""
     for requirement in requires:
         try:
             if importlib.util.find_spec(module_of(requirement)) is not None:
                 continue
         except (ImportError, ValueError):
             pass
-        return print(json.dumps(installable(requires)))
-    print("[]")
+        return installable(requires)
+    return []
 
 
 def run_step(request):
@@ -117,6 +122,10 @@ def run_step(request):
     }
 
 
+def outputs(result=None):
+    return {"outputs": result, "converted": [], "warnings": []}
+
+
 def pull_storage(request):
     """What Prefect does for a deployment without pull steps whose code lies in a storage block."""
 
@@ -136,7 +145,7 @@ def pull_storage(request):
                 await pulled
 
     wait_for(pull())
-    return {"outputs": None, "converted": [], "warnings": []}
+    return outputs()
 
 
 def wait_for(result):
@@ -309,6 +318,8 @@ def is_steps_own(frames):
         os.sep + "asyncio" + os.sep not in filename
     )
 
+
+OPERATIONS = {"step": run_step, "storage": pull_storage}
 
 if __name__ == "__main__":
     check(sys.argv[2:]) if sys.argv[1:2] == ["check"] else main()

@@ -50,7 +50,7 @@ export interface BridgeMissing {
   readonly install: readonly string[];
 }
 
-interface BridgeFailure {
+export interface BridgeFailure {
   readonly error: {
     readonly type: string;
     readonly message: string;
@@ -182,8 +182,10 @@ async function within(promise: Promise<unknown>, timeoutMs: number): Promise<boo
   }
 }
 
-function pythonError(error: BridgeFailure["error"], python: string): StepError {
+/** The StepError of what `bridge.py` reports. */
+export function pythonError(error: BridgeFailure["error"], python: string): StepError {
   const { type, message } = error;
+  if (type === "NotThere") return new StepError(message); // our own words
   const reason = type === "SystemExit" ? message : message === "" ? type : `${type}: ${message}`;
   const hint = `It must be importable by ${python}: install the package there, or name it in the step's \`requires\`. Modules of the flow's own code are found only in the directory where the pull steps begin, or through PYTHONPATH.`;
   return new StepError(reason, { outputTail: error.trace, ...(error.is_import ? { hint } : {}) });

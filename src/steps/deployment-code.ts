@@ -1,9 +1,13 @@
+import { resolve } from "node:path";
+
 import { runPullSteps } from "./run-steps.ts";
 import { prepareStorage } from "./storage.ts";
 
 import type { Deployment } from "../api/types.ts";
+import type { ImageSteps } from "./image-steps.ts";
 import type { PulledCode, PullStage } from "./pull-stage.ts";
 import type { StepEvent } from "./run-steps.ts";
+import type { StorageFields } from "./storage.ts";
 import type { ReferenceLookups } from "./types.ts";
 
 /** What a deployment says of where its code comes from. */
@@ -24,11 +28,30 @@ export async function fetchDeploymentCode(
     entrypoint: source.entrypoint,
   };
   const steps = source.pull_steps;
-  if (steps === null || steps.length === 0) return await prepareStorage({ ...stage, ...storage });
+  if (steps === null || steps.length === 0) {
+    return stage.image === undefined
+      ? await prepareStorage({ ...stage, ...storage })
+      : await prepareImage(stage, stage.image, storage);
+  }
   return await runPullSteps({
     ...stage,
     steps,
     fallback: storage,
     ...(onStep === undefined ? {} : { onStep }),
   });
+}
+
+/** A deployment's path lies in the image, and the code is used where it is; a storage block's files go into the workspace. */
+async function prepareImage(
+  { cwd, env }: PullStage,
+  image: ImageSteps,
+  { storageDocumentId, path }: StorageFields,
+): Promise<PulledCode> {
+  const rest = { outputs: {}, env, pythonPath: [] };
+  if (storageDocumentId === null) {
+    return { ...rest, directory: resolve(await image.workingDirectory(), path ?? "") };
+  }
+  const fromPath = path === "" ? null : path;
+  await image.pullStorage({ documentId: storageDocumentId, fromPath }, { cwd });
+  return { ...rest, directory: cwd };
 }

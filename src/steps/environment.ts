@@ -38,3 +38,20 @@ export function activated(env: Readonly<Record<string, string>>, python: string)
   const { PYTHONHOME: _, ...rest } = env;
   return { ...rest, VIRTUAL_ENV: dirname(bin), PATH: [bin, env["PATH"] ?? "/bin:/usr/bin"].join(":") };
 }
+
+/** What the engine finds its code by (protocol §6.2, §6.4): the steps' directory is in front of the import path. */
+export function codeEnvironment(
+  env: Readonly<Record<string, string>>,
+  code: { readonly entrypoint: string; readonly directory: string; readonly pythonPath: readonly string[] },
+): Record<string, string> {
+  const inherited = env["PYTHONPATH"];
+  return {
+    ...env,
+    PREFECT__FLOW_ENTRYPOINT: code.entrypoint,
+    PYTHONPATH: [
+      code.directory,
+      ...code.pythonPath,
+      ...(inherited === undefined || inherited === "" ? [] : [inherited]),
+    ].join(":"),
+  };
+}

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../json/value.ts";
+import type { ImageSteps } from "./image-steps.ts";
 import type { StepLog, StepOutcome } from "./types.ts";
 
 /** What the preparation of a flow's code needs around it. */
@@ -10,6 +11,8 @@ export interface PullStage {
    * step's relative directory, count from there; steps in Python can import its modules.
    */
   readonly sourceCwd?: string | undefined;
+  /** Where the steps happen that need the flow's image, when it runs in a container; absent: here. */
+  readonly image?: ImageSteps | undefined;
   /** Environment of the flow run before the steps. */
   readonly env: Readonly<Record<string, string>>;
   /** Absolute path of the flow's interpreter; called only when a step needs it. */

@@ -70,11 +70,16 @@ export async function runPullSteps(options: PullStepsOptions): Promise<PulledCod
   const env = progress.python === undefined ? kept : activated(kept, progress.python);
   const { outputs, pythonPath } = progress;
   const rest = { outputs, env, pythonPath, python: progress.python };
-  if (progress.selected !== undefined) return { ...rest, directory: await existing(progress.selected) };
+  const { image } = options;
+  if (progress.selected !== undefined) {
+    const isThere = image?.isImagePath(progress.selected) === true;
+    return { ...rest, directory: isThere ? progress.selected : await existing(progress.selected) };
+  }
   const { fallback } = options;
   if (fallback === undefined || (await entrypointExists(fallback.entrypoint, progress.cwd))) {
     return { ...rest, directory: progress.cwd };
   }
+  if (image !== undefined) return { ...rest, directory: await image.workingDirectory() };
   const { directory } = await prepareStorage({ ...stage, ...fallback, env, onlyForEntrypoint: true });
   return { ...rest, directory };
 }
@@ -139,7 +144,13 @@ async function runStep(
       sourceCwd: index === 0 ? stage.sourceCwd : undefined,
       env: { ...progress.env },
     };
-    const outcome = await execute(step, resolved, context, { python, kind: options.kind ?? "pull" });
+    const outcome =
+      (await stage.image?.run(currentName(name), resolved, step.requires, context)) ??
+      (await execute(step, resolved, context, {
+        python,
+        // In a container the flow finds what its image has.
+        needsRequirements: (options.kind ?? "pull") === "pull" && stage.image === undefined,
+      }));
     options.signal.throwIfAborted();
     settle(outcome, step, progress);
     // Prefect says nothing more about a step that returned no mapping.
@@ -173,14 +184,14 @@ async function execute(
   step: DeploymentStep,
   inputs: JsonObject,
   context: StepContext,
-  { python, kind }: { readonly python: PythonSteps; readonly kind: StepKind },
+  { python, needsRequirements }: { readonly python: PythonSteps; readonly needsRequirements: boolean },
 ): Promise<StepOutcome> {
   const native = await findNativeStep(step.name);
   if (native === undefined || native.fits?.(inputs) === false) {
     return await python.run(currentName(step.name), inputs, step.requires, context);
   }
   // The flow may count on what a pull step requires; a build or push step that is not Python's needs nothing of it.
-  if (step.requires.length > 0 && kind === "pull") await ensureRequirements(step.requires, context);
+  if (step.requires.length > 0 && needsRequirements) await ensureRequirements(step.requires, context);
   return await native.run(inputs, context);
 }
 
@@ -228,6 +239,7 @@ function stageOf(stage: PullStage, progress: Pick<Progress, "python">): PullStag
   return {
     cwd: stage.cwd,
     sourceCwd: stage.sourceCwd,
+    image: stage.image,
     env: stage.env,
     python: async () => progress.python ?? (await stage.python()),
     environmentsDir: stage.environmentsDir,

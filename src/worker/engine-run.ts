@@ -1,5 +1,5 @@
+import { codeEnvironment } from "../steps/environment.ts";
 import { OutputTail } from "./attempt.ts";
-import { codeEnvironment } from "./environment.ts";
 import { commandLine } from "./job.ts";
 import { startAttempt } from "./launch.ts";
 

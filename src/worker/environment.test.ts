@@ -1,6 +1,7 @@
 import { describe, it } from "vitest";
 
-import { codeEnvironment, runEnvironment } from "./environment.ts";
+import { runEnvironment } from "./environment.ts";
+import { codeEnvironment } from "../steps/environment.ts";
 
 import type { FlowRun } from "../api/types.ts";
 

@@ -68,20 +68,3 @@ export function environmentWith(
   for (const [name, value] of Object.entries(handed)) if (value !== null) environment[name] = value;
   return environment;
 }
-
-/** What the engine finds its code by (protocol §6.2, §6.4): the steps' directory is in front of the import path. */
-export function codeEnvironment(
-  env: Readonly<Record<string, string>>,
-  code: { readonly entrypoint: string; readonly directory: string; readonly pythonPath: readonly string[] },
-): Record<string, string> {
-  const inherited = env["PYTHONPATH"];
-  return {
-    ...env,
-    PREFECT__FLOW_ENTRYPOINT: code.entrypoint,
-    PYTHONPATH: [
-      code.directory,
-      ...code.pythonPath,
-      ...(inherited === undefined || inherited === "" ? [] : [inherited]),
-    ].join(":"),
-  };
-}

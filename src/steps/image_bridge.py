@@ -1,0 +1,116 @@
+"""Runs the pull steps of a flow run that need its image, within the run's container, and then becomes the run's engine.
+
+`image_bridge.py SOCKET` listens for the worker, greets it with a line of JSON, and answers each request by one, as bridge.py does; it
+lies beside that. Standard library only, Python 3.8 and newer.
+"""
+
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+
+import bridge
+
+# A worker that has started a container connects at once, unless it was killed.
+CONNECT_SECONDS = 60
+# The exit status of a container whose worker is gone before the run has begun (EX_TEMPFAIL).
+WORKER_IS_GONE = 75
+
+
+def main(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    os.chmod(path, 0o666)  # the worker is another user; the directory keeps all others out
+    listener.listen(1)
+    listener.settimeout(CONNECT_SECONDS)
+    try:
+        connection = listener.accept()[0]
+    except socket.timeout:
+        sys.exit(WORKER_IS_GONE)
+    listener.close()
+    os.unlink(path)
+    connection.settimeout(None)
+    threading.Thread(target=end_without_worker, args=(connection,), daemon=True).start()
+    if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
+        del sys.path[0]
+    sys.path.insert(0, os.getcwd())
+    baseline = bridge.absolute(sys.path)
+    environment = {name: value for name, value in os.environ.items() if bridge.is_text(name) and bridge.is_text(value)}
+    send(connection, {"cwd": os.getcwd(), "env": environment, "python": sys.executable, "uid": os.getuid()})
+    for line in connection.makefile("rb"):
+        request = json.loads(line)
+        reply = bridge.serve(request, baseline)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                pass  # a step closed or replaced it
+        send(connection, reply)
+        if request["op"] == "become" and "error" not in reply:
+            # The connection ends with this program, which tells the worker that it is done.
+            os.execvpe(request["command"][0], request["command"], request["env"])
+
+
+def send(connection, message):
+    connection.sendall((json.dumps(message) + "\n").encode())
+
+
+def end_without_worker(connection):
+    watch = select.poll()
+    watch.register(connection, 0)
+    watch.poll()
+    os._exit(WORKER_IS_GONE)
+
+
+def change_directory(request):
+    directory = os.path.abspath(os.path.expanduser(request["directory"]))
+    if not os.path.isdir(directory):
+        raise NotThere("There is no directory %s in the container" % directory)
+    os.chdir(directory)
+    return bridge.outputs({"directory": os.getcwd()})
+
+
+def look_for(request):
+    return {**bridge.outputs(), "missing": bridge.missing(request["requires"])}
+
+
+def install(request):
+    """Installs packages with this interpreter's pip, and tells its last lines when it fails."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *request["packages"]]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = done.stdout.decode(errors="replace")
+    print(text, end="")
+    return {**bridge.outputs(), "status": done.returncode, "tail": "\n".join(text.rstrip().split("\n")[-bridge.TRACEBACK_LINES:])}
+
+
+def become(request):
+    """Looks whether the engine will find its code and its program; what is wrong is said here, where it can be."""
+    entrypoint = request["entrypoint"]
+    path = (entrypoint or "").rpartition(":")[0] or (entrypoint or "")
+    if path.endswith(".py") and not os.path.exists(path):
+        names = sorted(os.listdir("."))
+        listing = ", ".join(names[:12]) + (", and %d more" % (len(names) - 12) if len(names) > 12 else "")
+        raise NotThere(
+            "The entrypoint %s was not found: there is no file %s in the container; the directory %s holds: %s"
+            % (entrypoint, os.path.abspath(path), os.getcwd(), listing or "nothing")
+        )
+    program = request["command"][0]
+    if shutil.which(program, path=request["env"].get("PATH")) is None:
+        raise NotThere("There is no program %s in the image" % program)
+    return bridge.outputs()
+
+
+class NotThere(Exception):
+    """Its text says it all."""
+
+
+bridge.OPERATIONS.update(
+    {"chdir": change_directory, "look": look_for, "install": install, "become": become}
+)
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,165 @@
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, onTestFinished } from "vitest";
+
+import { systemClock } from "../../../src/lifecycle/clock.ts";
+import { bridgeCommand, ImageBridge, prepareBridge } from "../../../src/steps/image-bridge.ts";
+import { ImageSteps } from "../../../src/steps/image-steps.ts";
+import { until } from "../../support/deadline.ts";
+import { openStage } from "../../support/pull-stage.ts";
+import { TestProcess } from "../../support/test-process.ts";
+
+import type { Json } from "../../../src/json/value.ts";
+import type { PulledCode } from "../../../src/steps/pull-stage.ts";
+
+const CHDIR = "prefect.deployments.steps.set_working_directory";
+const GIT = "prefect.deployments.steps.git_clone";
+
+/** A stand-in for a container: a process of this machine that starts in a directory of its own, "the image". */
+async function openImage() {
+  const stage = openStage();
+  onTestFinished(() => stage.remove());
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "lighterman-image-")));
+  const control = join(root, "steps");
+  const image = join(root, "image");
+  const there = join(root, "workspace");
+  mkdirSync(image);
+  symlinkSync(stage.cwd, there);
+  await prepareBridge(control);
+  let container: TestProcess | undefined;
+  let bridge: Promise<ImageBridge> | undefined;
+  function open(): Promise<ImageBridge> {
+    const [program, ...args] = bridgeCommand(control);
+    container ??= new TestProcess(program, args, {
+      name: "container",
+      cwd: image,
+      env: { PATH: process.env["PATH"] ?? "", OF_IMAGE: "yes" },
+    });
+    const ended = container.ended.then(({ code }) => `status ${code}`);
+    bridge ??= ImageBridge.connect({
+      directory: control,
+      workspace: { here: stage.cwd, there },
+      clock: systemClock,
+      signal: stage.signal,
+      ended,
+    });
+    return bridge;
+  }
+  const steps = new ImageSteps({ workspace: stage.cwd, open, log: stage.log });
+  onTestFinished(async () => {
+    steps.close();
+    await container?.[Symbol.asyncDispose]();
+  });
+  return {
+    stage,
+    steps,
+    image,
+    there,
+    write: (name: string, text: string) => writeFileSync(join(image, name), text),
+    run: (list: Json): Promise<PulledCode> => stage.run(list, { image: steps }),
+    container: () => container,
+  };
+}
+
+const SHOW =
+  "import os\nopen('seen', 'w').write('\\n'.join([os.getcwd(), os.environ['WORD'], os.environ['OF_IMAGE'], os.environ['PYTHONPATH'], os.environ['PREFECT__FLOW_ENTRYPOINT']]))\n";
+
+describe("steps in a container", () => {
+  it("run in order with their outputs, change directory and environment, and hand over to the program", async ({
+    expect,
+  }) => {
+    const { steps, image, run, write, container, stage } = await openImage();
+    write(
+      "mine.py",
+      "import os\ndef word(text):\n    os.environ['WORD'] = text\n    return {'word': text + '!', 'cwd': os.getcwd()}\n",
+    );
+    write("flow.py", "");
+    write("show.py", SHOW);
+    const pulled = await run([
+      { [CHDIR]: { directory: "." } },
+      { "mine.word": { id: "first", text: "hello" } },
+      { "mine.word": { text: "{{ first.word }}" } },
+    ]);
+    expect(pulled.directory).toBe(image);
+    expect(pulled.outputs).toMatchObject({ first: { word: "hello!" }, word: "hello!!", cwd: image });
+    let isStarted = false;
+    await steps.become(pulled, "flow.py:flow", ["python3", "show.py"], () => (isStarted = true));
+    expect(isStarted).toBe(true);
+    expect(await container()?.end()).toMatchObject({ code: 0 });
+    expect(readFileSync(join(image, "seen"), "utf8").split("\n")).toEqual([
+      image,
+      "hello!",
+      "yes",
+      image,
+      "flow.py:flow",
+    ]);
+    expect(stage.events.map(({ status }) => status)).toEqual(["executed", "executed", "executed"]);
+  });
+
+  it("starts no container for steps that the worker does itself", async ({ expect }) => {
+    const { run, stage, container } = await openImage();
+    mkdirSync(join(stage.cwd, "code"));
+    const pulled = await run([{ [CHDIR]: { directory: join(stage.cwd, "code") } }]);
+    expect(pulled.directory).toBe(join(stage.cwd, "code"));
+    expect(container()).toBeUndefined();
+  });
+
+  it.for<[name: string, steps: Json, message: RegExp]>([
+    [
+      "a directory that is not there",
+      [{ [CHDIR]: { directory: "/no/such" } }],
+      /^Pull step 1 of 1 .*failed: There is no directory \/no\/such in the container$/,
+    ],
+    [
+      "an error of the step's own",
+      [{ "os.listdir": { path: "/no/such" } }],
+      /FileNotFoundError: .*\/no\/such/,
+    ],
+    [
+      "code that would go into the image",
+      [{ [CHDIR]: { directory: "/" } }, { [GIT]: { repository: "x" } }],
+      /failed: It would put its files into \/, which is in the image/,
+    ],
+    [
+      "an environment of the worker's",
+      [{ "lighterman.steps.python_environment": {} }],
+      /which a container cannot use/,
+    ],
+    [
+      "a step that ends the process",
+      [{ "os._exit": { status: 3 } }],
+      /The container ended before the flow was started: status 3/,
+    ],
+  ])("name the step that fails: %s", async ([, list, message], { expect }) => {
+    const { run } = await openImage();
+    await expect(run(list)).rejects.toThrow(message);
+  });
+
+  it("say what is missing before the engine is started", async ({ expect }) => {
+    const { run, steps, image, write } = await openImage();
+    write("other.py", "");
+    const pulled = await run([{ [CHDIR]: { directory: "." } }]);
+    await expect(steps.become(pulled, "flow.py:flow", null, () => undefined)).rejects.toThrow(
+      `The entrypoint flow.py:flow was not found: there is no file ${image}/flow.py in the container; the directory ${image} holds: other.py`,
+    );
+    await expect(steps.become(pulled, "other.py:flow", ["no-such-program"], () => undefined)).rejects.toThrow(
+      "There is no program no-such-program in the image",
+    );
+  });
+
+  it("end with the status of a lost worker when the worker is gone", async ({ expect }) => {
+    const { run, steps, container } = await openImage();
+    await run([{ [CHDIR]: { directory: "." } }]);
+    steps.close();
+    expect(await container()?.end()).toMatchObject({ code: 75 });
+  });
+
+  it("end at once when the run is stopped", async ({ expect }) => {
+    const { run, stage, container } = await openImage();
+    const running = run([{ "time.sleep": { secs: 600 } }]);
+    await until("the container listens", () => container());
+    stage.abort.abort(new Error("stopped"));
+    await expect(running).rejects.toThrow("stopped");
+  });
+});

@@ -159,6 +159,8 @@ export interface Launcher {
   ): Promise<Infrastructure["handle"] | null>;
   /** The last lines of an attempt's output, also of one that another worker has started; `[]` when there is none. */
   lastLines(spec: Pick<LaunchSpec, "outputFile">): readonly string[];
+  /** True when what it starts can be shown directories of this machine. */
+  sharesFiles(): Promise<boolean>;
   /** Kills what the attempt's pull steps have left behind, those of a worker that died. */
   endSteps(attempt: string): void;
   /** How an attempt ended that is not alive any more: by the status that it left (`keepStatus`), else "gone". */

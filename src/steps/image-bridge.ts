@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, copyFile, mkdir, open } from "node:fs/promises";
+import { chmod, copyFile, mkdir, open, stat } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -20,6 +20,9 @@ const SCRIPTS = ["bridge.py", "image_bridge.py"] as const;
 const SOCKET = "steps.sock";
 const CONNECT_EVERY_MS = 20;
 
+/** The exit status of a container whose worker is gone before the run has begun (image_bridge.py). */
+export const WORKER_IS_GONE = 75;
+
 /** `bridge.py listen` says this of itself first. */
 const helloSchema = z.object({
   /** The container's working directory. */
@@ -28,10 +31,14 @@ const helloSchema = z.object({
   env: z.record(z.string(), z.string()),
   /** Absolute. */
   python: z.string(),
-  uid: z.number(),
 });
 
 export type ImageHello = z.infer<typeof helloSchema>;
+
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 export interface ImageBridgeOptions {
   /** Absolute directory on this machine that {@link prepareBridge} has filled. */
@@ -67,16 +74,19 @@ export function bridgeCommand(directory: string): readonly [string, ...string[]]
 /** A Python process in a flow run's container that runs steps for us, one at a time, and becomes the engine at last. */
 export class ImageBridge {
   readonly hello: ImageHello;
+  /** Whose the container's files are on this machine, which may count users otherwise. */
+  readonly owner: FileOwner;
   readonly #socket: Socket;
   readonly #lines: AsyncIterator<string>;
   readonly #options: ImageBridgeOptions;
 
   private constructor(
-    socket: Socket,
+    { socket, owner }: Connection,
     lines: AsyncIterator<string>,
     hello: ImageHello,
     options: ImageBridgeOptions,
   ) {
+    this.owner = owner;
     this.#socket = socket;
     this.#lines = lines;
     this.hello = hello;
@@ -85,13 +95,13 @@ export class ImageBridge {
 
   /** Waits until the process in the container listens. Rejects with a StepError when the container ends before, or with the signal's reason. */
   static async connect(options: ImageBridgeOptions): Promise<ImageBridge> {
-    const socket = await connected(options);
-    const reader = createInterface({ input: socket, crlfDelay: Infinity });
-    socket.once("close", () => reader.close()); // also after an error
+    const connection = await connected(options);
+    const reader = createInterface({ input: connection.socket, crlfDelay: Infinity });
+    connection.socket.once("close", () => reader.close()); // also after an error
     const lines = reader[Symbol.asyncIterator]();
     const greeting = await within(lines.next(), options);
     if (greeting.done === true) throw await lost(options);
-    return new ImageBridge(socket, lines, helloSchema.parse(JSON.parse(greeting.value)), options);
+    return new ImageBridge(connection, lines, helloSchema.parse(JSON.parse(greeting.value)), options);
   }
 
   /** Rejects with a StepError when the step fails or the container ends, with the signal's reason after an abort. */
@@ -99,7 +109,7 @@ export class ImageBridge {
     request: Omit<BridgeRequest, "op"> & { readonly op: string },
   ): Promise<BridgeReply & JsonObject> {
     const { here, there } = this.#options.workspace;
-    this.#socket.write(`${renamed(stringifyJson(request as JsonObject), here, there)}\n`);
+    this.#socket.write(`${renamed(stringifyJson(request), here, there)}\n`);
     const answer = await within(this.#lines.next(), this.#options);
     if (answer.done === true) throw await lost(this.#options);
     // Our own script wrote it.
@@ -120,6 +130,11 @@ export class ImageBridge {
   }
 }
 
+interface Connection {
+  readonly socket: Socket;
+  readonly owner: FileOwner;
+}
+
 /** The workspace has another path there, which may stand in any text that the steps hand on. */
 function renamed(json: string, from: string, to: string): string {
   const [written, wanted] = [from, to].map((path) => JSON.stringify(path).slice(1, -1));
@@ -127,15 +142,17 @@ function renamed(json: string, from: string, to: string): string {
 }
 
 /** By way of an open directory: the path of a socket has room for 107 bytes only. */
-async function connected(options: ImageBridgeOptions): Promise<Socket> {
+async function connected(options: ImageBridgeOptions): Promise<Connection> {
   const directory = await open(options.directory, constants.O_RDONLY | constants.O_DIRECTORY);
   let hasEnded = false;
   void options.ended.then(() => (hasEnded = true));
   try {
     for (;;) {
       options.signal.throwIfAborted();
-      const socket = await tryConnect(`/proc/self/fd/${directory.fd}/${SOCKET}`);
-      if (socket !== null) return socket;
+      const path = `/proc/self/fd/${directory.fd}/${SOCKET}`;
+      const owner = await stat(path).catch(() => null); // before: it goes away with the connection
+      const socket = owner === null ? null : await tryConnect(path);
+      if (socket !== null && owner !== null) return { socket, owner };
       if (hasEnded) throw await lost(options);
       await options.clock.sleep(CONNECT_EVERY_MS, options.signal);
     }

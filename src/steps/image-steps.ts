@@ -7,7 +7,7 @@ import { StepInputs } from "./step-inputs.ts";
 
 import type { Json, JsonObject } from "../json/value.ts";
 import type { BridgeReply } from "./bridge.ts";
-import type { ImageBridge } from "./image-bridge.ts";
+import type { FileOwner, ImageBridge } from "./image-bridge.ts";
 import type { PulledCode } from "./pull-stage.ts";
 import type { StepContext, StepLog, StepOutcome } from "./types.ts";
 
@@ -16,6 +16,8 @@ export interface ImageStepsOptions {
   readonly workspace: string;
   /** Starts the container, or gives the one that was started, once its files can be read there. */
   readonly open: () => Promise<ImageBridge>;
+  /** Lets the container's user read and write what the worker has put into the workspace. */
+  readonly share: (owner: FileOwner) => Promise<void>;
   readonly log: StepLog;
 }
 
@@ -24,12 +26,27 @@ const WORKERS_OWN =
   /^(?:prefect\.(?:deployments|projects)\.steps\.(?:pull\.)?a?git_clone(?:_project)?|prefect_aws\.(?:deployments|projects)\.steps\.pull_(?:project_)?from_s3)$/;
 const WORKERS_PYTHON = "lighterman.steps.python_environment";
 
+function dottedName(name: string): string {
+  return name.includes(".py:") ? name : name.replace(":", ".");
+}
+
+/** True for a step that the worker runs itself: it fetches code into its own directory. */
+export function fetchesCode(name: string): boolean {
+  return WORKERS_OWN.test(dottedName(name));
+}
+
+/** True for the step that makes an environment on the worker's machine. */
+export function isWorkersPython(name: string): boolean {
+  return dottedName(name) === WORKERS_PYTHON;
+}
+
 /** The pull steps of one run that happen in its container, and how the container becomes the run's engine. */
 export class ImageSteps {
   readonly #options: ImageStepsOptions;
   #bridge: ImageBridge | undefined;
   #env: Record<string, string> | undefined;
   #isFirst = true;
+  #mustShare = true;
 
   constructor(options: ImageStepsOptions) {
     this.#options = options;
@@ -50,22 +67,22 @@ export class ImageSteps {
   ): Promise<StepOutcome | undefined> {
     const isFirst = this.#isFirst;
     this.#isFirst = false;
-    const dotted = name.includes(".py:") ? name : name.replace(":", ".");
-    if (WORKERS_OWN.test(dotted)) {
+    if (fetchesCode(name)) {
       if (this.isImagePath(context.cwd)) {
         throw new StepError(`It would put its files into ${context.cwd}, which is in the image`, {
           hint: "The worker fetches code into its own directory only: move the set_working_directory step behind it, or set the job variable `pull` to container.",
         });
       }
       await this.#require(requires, context);
+      this.#mustShare = true;
       return undefined;
     }
-    if (dotted === WORKERS_PYTHON) {
+    if (isWorkersPython(name)) {
       throw new StepError("It makes an environment on the worker's machine, which a container cannot use", {
         hint: "Install what the flow needs in the image, or with pip_install_requirements.",
       });
     }
-    if (setWorkingDirectory.names.includes(dotted)) {
+    if (setWorkingDirectory.names.includes(dottedName(name))) {
       const directory = new StepInputs("set_working_directory", inputs, ["directory"]).text("directory");
       return isAbsolute(directory) && !this.isImagePath(directory)
         ? undefined
@@ -99,7 +116,6 @@ export class ImageSteps {
     code: Pick<PulledCode, "directory" | "pythonPath">,
     entrypoint: string,
     command: readonly [string, ...string[]] | null,
-    beforeStart: () => void,
   ): Promise<void> {
     const bridge = await this.#open();
     const env = codeEnvironment(this.#env ?? bridge.hello.env, { ...code, entrypoint });
@@ -110,7 +126,6 @@ export class ImageSteps {
       entrypoint,
       command: command === null ? [bridge.hello.python, "-m", "prefect.engine"] : [...command],
     });
-    beforeStart();
     await bridge.closed();
   }
 
@@ -121,6 +136,8 @@ export class ImageSteps {
   async #open(): Promise<ImageBridge> {
     this.#bridge = await this.#options.open();
     this.#env ??= { ...this.#bridge.hello.env };
+    if (this.#mustShare) await this.#options.share(this.#bridge.owner);
+    this.#mustShare = false;
     return this.#bridge;
   }
 
@@ -182,7 +199,7 @@ export class ImageSteps {
     const { status, tail } = await this.#call("install", context, { packages });
     if (status === 0) return undefined;
     return new StepError(
-      `Installing what the step requires failed in the container (status ${String(status)})`,
+      `Installing what the step requires failed in the container (status ${JSON.stringify(status)})`,
       {
         outputTail: typeof tail === "string" ? tail : "",
       },

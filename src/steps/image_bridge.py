@@ -40,7 +40,7 @@ def main(path):
     sys.path.insert(0, os.getcwd())
     baseline = bridge.absolute(sys.path)
     environment = {name: value for name, value in os.environ.items() if bridge.is_text(name) and bridge.is_text(value)}
-    send(connection, {"cwd": os.getcwd(), "env": environment, "python": sys.executable, "uid": os.getuid()})
+    send(connection, {"cwd": os.getcwd(), "env": environment, "python": sys.executable})
     for line in connection.makefile("rb"):
         request = json.loads(line)
         reply = bridge.serve(request, baseline)

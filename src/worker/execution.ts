@@ -54,6 +54,7 @@ const ENGINE_JOB: Job = {
   streamOutput: true,
   workingDirectory: null,
   engine: "prefect",
+  pull: "worker",
   configuration: {},
 };
 

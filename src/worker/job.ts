@@ -27,9 +27,14 @@ export interface Job {
   readonly workingDirectory: string | null;
   /** "none": any program, the worker itself reports its states. */
   readonly engine: "prefect" | "none";
+  /** Who fetches the code of a run in a container. */
+  readonly pull: PullMode;
   /** The resolved configuration as a whole, for `render`. */
   readonly configuration: JsonObject;
 }
+
+const PULL_MODES = ["container", "worker", "auto"] as const;
+export type PullMode = (typeof PULL_MODES)[number];
 
 export interface JobInputs {
   readonly workPool: Pick<WorkPool, "base_job_template">;
@@ -53,7 +58,9 @@ export async function resolveJob(inputs: JobInputs): Promise<Job> {
     env: inputs.env,
   });
   const configuration = await resolveReferences(merged.configuration, inputs);
-  const engine = await resolveReferences({ engine: merged.variables["engine"] ?? null }, inputs);
+  // Variables that no template of Prefect's knows: they count wherever they are given.
+  const { engine = null, pull = null } = merged.variables;
+  const own = await resolveReferences({ engine, pull }, inputs);
   return {
     command: commandOf(configuration["command"]),
     env: environmentStrings(configuration["env"]),
@@ -61,9 +68,19 @@ export async function resolveJob(inputs: JobInputs): Promise<Job> {
     name: textOf(configuration["name"]),
     streamOutput: configuration["stream_output"] !== false,
     workingDirectory: textOf(configuration["working_dir"]),
-    engine: engine["engine"] === "none" ? "none" : "prefect",
+    engine: own["engine"] === "none" ? "none" : "prefect",
+    pull: pullModeOf(own["pull"]),
     configuration,
   };
+}
+
+function pullModeOf(value: Json | undefined): PullMode {
+  const text = textOf(value) ?? "container";
+  const mode = PULL_MODES.find((known) => known === text);
+  if (mode !== undefined) return mode;
+  throw new WorkerError("TEMPLATE_INVALID", `The job variable pull cannot be ${JSON.stringify(text)}`, {
+    hint: "Set it to container (the container's command pulls the code), worker (the worker does, for its engine on the same machine), or auto.",
+  });
 }
 
 async function resolveReferences(configuration: JsonObject, inputs: JobInputs): Promise<JsonObject> {

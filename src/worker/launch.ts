@@ -14,12 +14,14 @@ export async function startAttempt(
   spec: Omit<LaunchSpec, "flowRunId" | "attempt" | "outputFile" | "signal" | "container"> & {
     /** Laid over what every container of the run has. */
     readonly container?: Partial<ContainerSpec>;
+    /** Leave it to the caller to let stops go to what was started. */
+    readonly attachLater?: boolean;
   },
 ): Promise<Attempt> {
   const { flowRun, record, control } = run;
   control.signal.throwIfAborted();
   const isContainer = room.workerType === "docker";
-  const { container, ...rest } = spec;
+  const { container, attachLater = false, ...rest } = spec;
   const infrastructure = await room.launcher.launch({
     ...rest,
     flowRunId: flowRun.id,
@@ -35,7 +37,7 @@ export async function startAttempt(
     await infrastructure.stop({ intent: "none", graceMs: 0 });
     throw error;
   }
-  control.attach(infrastructure);
+  if (!attachLater) control.attach(infrastructure);
   return {
     ...run,
     infrastructure,

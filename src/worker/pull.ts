@@ -93,8 +93,8 @@ function listing(directory: string): string {
   }
 }
 
-// What a step says goes to the run's logs as if the flow's process said it, as with Prefect.
-function stepLog(run: PreparedRun, room: RunRoom): StepLog {
+/** What a step says goes to the run's logs as if the flow's process said it, as with Prefect. */
+export function stepLog(run: PreparedRun, room: RunRoom): StepLog {
   const toApi = room.runLogs.forRun(run.flowRun.id, "prefect.flow_runs");
   const { streamOutput } = run.job;
   return {

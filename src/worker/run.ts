@@ -15,7 +15,6 @@ import type { Attempt } from "./attempt.ts";
 import type { Claim } from "./claim.ts";
 import type { RunControl } from "./control.ts";
 import type { PreparedRun } from "./prepare.ts";
-import type { PulledCode } from "./pull.ts";
 import type { RunRoom } from "./room.ts";
 import type { Timings } from "./timings.ts";
 
@@ -99,15 +98,22 @@ export async function carryOut(
     timings.learn({ deploymentName: run.deployment?.name, flowName: run.flow?.name });
 
     timings.enter("pull");
-    const code = await pullCode(run, room, timings);
-
-    timings.enter("launch");
-    const attempt = await launch(run, code);
+    const attempt = (await launchFromWorkersCode(run)) ?? (await launch(run));
     onLaunched(attempt, run);
     return attempt;
   }
 
-  async function launch(prepared: PreparedRun, code: PulledCode): Promise<Attempt> {
+  /** Loaded only where it is asked for; undefined where the code gets there otherwise. */
+  async function launchFromWorkersCode(prepared: PreparedRun): Promise<Attempt | undefined> {
+    if (room.workerType !== "docker" || prepared.job.pull === "container") return undefined;
+    const { isPulledByWorker, launchWithCode } = await import("./container-code.ts");
+    if (!(await isPulledByWorker(prepared, room))) return undefined;
+    return await launchWithCode(prepared, room, timings);
+  }
+
+  async function launch(prepared: PreparedRun): Promise<Attempt> {
+    const code = await pullCode(prepared, room, timings);
+    timings.enter("launch");
     if (prepared.job.engine === "none") return await runCommand(prepared, code, room, progress);
     return room.workerType === "docker"
       ? await launchContainer(prepared, room)

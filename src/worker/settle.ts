@@ -2,6 +2,7 @@ import { WorkerError, coerceError } from "../errors.ts";
 import { TERMINAL_STATES } from "../api/types.ts";
 import { explainExit } from "../launcher/exit-explanations.ts";
 import { StepError } from "../steps/errors.ts";
+import { WORKER_IS_GONE } from "../steps/image-bridge.ts";
 import { DeploymentGone } from "./claim.ts";
 import { RunReturned, RunStopped } from "./control.ts";
 import { isApiAway } from "./patience.ts";
@@ -135,6 +136,9 @@ export function judge({ attempt, result, state, acknowledged, now }: JudgeInputs
     return { ...handBack(now), replacesCrash: true };
   }
   if (isEnded || reason === "relinquish") return null;
+  // Its worker was killed before the run had begun in it (see container-code.ts).
+  const isForsaken = attempt.isContainer && result.kind === "exited" && result.code === WORKER_IS_GONE;
+  if (isForsaken && state.type === "PENDING") return handBack(now);
   // A program that ends with 0 when asked to has done what it wanted; it is the only one whose word counts.
   const isDone = attempt.kind === "command" && result.kind === "exited" && result.code === 0;
   const hasEndedByItself = result.kind === "exited" && (reason === undefined || isDone);

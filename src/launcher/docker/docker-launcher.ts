@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 
 import { coerceError, WorkerError } from "../../errors.ts";
 import {
@@ -6,6 +7,7 @@ import {
   createContainer,
   inspectContainer,
   listContainers,
+  readEngine,
   removeContainer,
   startContainer,
 } from "../../docker/containers.ts";
@@ -185,6 +187,12 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
     },
 
     lastLines: ({ outputFile }) => readLastLines(outputFile, LAST_LINES, LAST_BYTES),
+    // An engine beside a virtual machine's wall, or the worker's container's, has its own directory elsewhere.
+    async sharesFiles() {
+      if (engine.address.socketPath === undefined) return false;
+      const { DockerRootDir: root } = await watch.patiently(() => readEngine(engine, "info"));
+      return typeof root === "string" && existsSync(root);
+    },
     // Steps on this machine are the worker's own; see the process launcher.
     endSteps: () => undefined,
     endOf: () => ({ kind: "gone" }),

@@ -161,6 +161,8 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
 
     lastLines: ({ outputFile }) => lastLines(outputFile),
 
+    sharesFiles: () => Promise.resolve(true),
+
     endSteps(attempt) {
       const marker = `${STEPS_VARIABLE}=${attempt}`;
       for (const { pid } of listProcesses().filter((stat) => hasVariable(stat.pid, marker))) kill(pid);

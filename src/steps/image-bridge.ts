@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, copyFile, mkdir, open, stat } from "node:fs/promises";
+import { chmod, copyFile, mkdir, open, stat, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -18,6 +18,7 @@ import type { BridgeFailure, BridgeReply, BridgeRequest } from "./bridge.ts";
 
 const SCRIPTS = ["bridge.py", "image_bridge.py"] as const;
 const SOCKET = "steps.sock";
+const INTENT = "cancelled";
 const CONNECT_EVERY_MS = 20;
 
 /** The exit status of a container whose worker is gone before the run has begun (image_bridge.py). */
@@ -61,6 +62,11 @@ export async function prepareBridge(directory: string): Promise<void> {
   await chmod(directory, 0o777);
   for (const script of SCRIPTS)
     await copyFile(join(packageRoot, "src", "steps", script), join(directory, script));
+}
+
+/** Lets the engine in the container know, when it is ended, that this is because its run is cancelled. */
+export async function noteCancellation(directory: string): Promise<void> {
+  await writeFile(join(directory, INTENT), "");
 }
 
 /** The command of the container, which sees that directory as `directory`. */

@@ -109,13 +109,14 @@ export class ImageSteps {
   }
 
   /**
-   * Lets the container become the run's program: the given one, or Prefect's engine in the image's interpreter for null. Rejects with
-   * a StepError when the entrypoint or the program is not there.
+   * Lets the container become the run's program: the given one, or Prefect's engine in the image's interpreter for null. An engine
+   * can be told by {@link noteCancellation} why it is ended. Rejects with a StepError when the entrypoint or the program is not there.
    */
   async become(
     code: Pick<PulledCode, "directory" | "pythonPath">,
     entrypoint: string,
     command: readonly [string, ...string[]] | null,
+    isEngine = command === null,
   ): Promise<void> {
     const bridge = await this.#open();
     const env = codeEnvironment(this.#env ?? bridge.hello.env, { ...code, entrypoint });
@@ -125,6 +126,7 @@ export class ImageSteps {
       env,
       entrypoint,
       command: command === null ? [bridge.hello.python, "-m", "prefect.engine"] : [...command],
+      is_engine: isEngine,
     });
     await bridge.closed();
   }

@@ -6,8 +6,10 @@ lies beside that. Standard library only, Python 3.8 and newer.
 
 import json
 import os
+import secrets
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +19,10 @@ import bridge
 
 # A worker that has started a container connects at once, unless it was killed.
 CONNECT_SECONDS = 60
+# How long the engine may take to note why it is to end.
+ANSWER_SECONDS = 1
+# Lies beside the socket when the run is being cancelled.
+INTENT = "cancelled"
 # The exit status of a container whose worker is gone before the run has begun (EX_TEMPFAIL).
 WORKER_IS_GONE = 75
 
@@ -34,7 +40,8 @@ def main(path):
     listener.close()
     os.unlink(path)
     connection.settimeout(None)
-    threading.Thread(target=end_without_worker, args=(connection,), daemon=True).start()
+    has_begun = threading.Event()
+    threading.Thread(target=end_without_worker, args=(connection, has_begun), daemon=True).start()
     if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
         del sys.path[0]
     sys.path.insert(0, os.getcwd())
@@ -51,7 +58,10 @@ def main(path):
                 pass  # a step closed or replaced it
         send(connection, reply)
         if request["op"] == "become" and "error" not in reply:
-            # The connection ends with this program, which tells the worker that it is done.
+            has_begun.set()
+            connection.shutdown(socket.SHUT_RDWR)  # tells the worker that it is done
+            if request.get("is_engine"):
+                sys.exit(run_engine(request["command"], request["env"], os.path.join(os.path.dirname(path), INTENT)))
             os.execvpe(request["command"][0], request["command"], request["env"])
 
 
@@ -59,11 +69,64 @@ def send(connection, message):
     connection.sendall((json.dumps(message) + "\n").encode())
 
 
-def end_without_worker(connection):
+def end_without_worker(connection, has_begun):
     watch = select.poll()
     watch.register(connection, 0)
     watch.poll()
-    os._exit(WORKER_IS_GONE)
+    if not has_begun.is_set():
+        os._exit(WORKER_IS_GONE)
+
+
+def run_engine(command, env, intent_file):
+    """Runs the engine, and lets it know over its control channel when SIGTERM means that the run is cancelled."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1)
+    token = secrets.token_hex(16)
+    engine = subprocess.Popen(
+        command,
+        env={**env, "PREFECT__CONTROL_PORT": str(listener.getsockname()[1]), "PREFECT__CONTROL_TOKEN": token},
+        start_new_session=True,
+    )
+    connections = []
+
+    def accept():
+        while not connections:
+            connection = listener.accept()[0]
+            connection.settimeout(ANSWER_SECONDS)
+            try:
+                if read_until(connection, b"\n").strip() == token.encode():
+                    connections.append(connection)
+            except OSError:
+                connection.close()
+
+    def end(*_):
+        if os.path.exists(intent_file):
+            for connection in connections:
+                try:
+                    connection.sendall(b"c")
+                    read_until(connection, b"a")
+                except OSError:
+                    pass  # it ends without knowing why
+        try:
+            os.killpg(engine.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+
+    signal.signal(signal.SIGTERM, end)
+    threading.Thread(target=accept, daemon=True).start()
+    status = engine.wait()
+    return status if status >= 0 else 128 - status
+
+
+def read_until(connection, last):
+    received = b""
+    while not received.endswith(last):
+        byte = connection.recv(1)
+        if byte == b"":
+            break
+        received += byte
+    return received
 
 
 def change_directory(request):

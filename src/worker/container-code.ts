@@ -10,6 +10,7 @@ import { bridgeCommand, ImageBridge, prepareBridge } from "../steps/image-bridge
 import { imageObstacle } from "../steps/image-plan.ts";
 import { ImageSteps } from "../steps/image-steps.ts";
 import { OutputTail } from "./attempt.ts";
+import { STEPS_DIRECTORY, tellingWhy } from "./container-intent.ts";
 import { environmentWith } from "./environment.ts";
 import { pullsByItself } from "./job.ts";
 import { startAttempt } from "./launch.ts";
@@ -90,10 +91,12 @@ export async function launchWithCode(run: PreparedRun, room: RunRoom, timings: T
       room.events.pullStep(run, step);
     });
     timings.enter("launch");
-    await image.become(code, entrypoint, commandWithCode(run.job));
+    const isEngine = run.job.command === null || pullsByItself(run.job);
+    await image.become(code, entrypoint, commandWithCode(run.job), isEngine);
     const attempt = await container.start();
-    control.attach(attempt.infrastructure);
-    return attempt;
+    const infrastructure = tellingWhy(attempt.infrastructure, run.workspace.directory);
+    control.attach(infrastructure);
+    return { ...attempt, infrastructure };
   } catch (error) {
     await container.end();
     throw error;
@@ -110,7 +113,7 @@ interface Place {
 /** Both below the run's directory, which others cannot enter, and which goes away with the run. */
 async function openPlace({ workspace }: PreparedRun): Promise<Place> {
   const root = await realpath(workspace.directory);
-  const place = { workspace: join(root, "workspace"), steps: join(root, "steps") };
+  const place = { workspace: join(root, "workspace"), steps: join(root, STEPS_DIRECTORY) };
   await mkdir(place.workspace);
   await prepareBridge(place.steps);
   return place;

@@ -1,6 +1,7 @@
 import { coerceError } from "../errors.ts";
 import { isCancelledUnlaunched } from "./claim.ts";
 import { hasBegunFlow } from "./container.ts";
+import { tellingWhy } from "./container-intent.ts";
 import { RunControl } from "./control.ts";
 import { endBeforeClaim, isProposalOf, restoreEnd } from "./late-claim.ts";
 import { untilAnswered } from "./patience.ts";
@@ -125,12 +126,14 @@ async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"][
   const outputFile = entry.outputFile ?? room.workspaces.outputFile(flowRunId, entry.attempt);
   const isCommandRun = entry.isCommandRun === true;
   const isContainer = room.workerType === "docker";
-  const infrastructure = await room.launcher.adopt(handle, {
+  const adopted = await room.launcher.adopt(handle, {
     outputFile,
     ...(isCommandRun ? { onLine: shipping(flowRunId, room) } : {}),
     cancelsItself: () => hasBegunFlow(flowRunId, room),
     signal: room.closing,
   });
+  const infrastructure =
+    adopted === null ? null : tellingWhy(adopted, isContainer ? entry.workspace : undefined);
   const log = room.runLogs.forRun(flowRunId, "prefect.flow_runs.worker");
   if (infrastructure !== null) {
     const what = isContainer ? "container" : "process";

@@ -231,15 +231,20 @@ describe("who pulls the code of a container's run, on 3.8.8", () => {
 
   it("can be cancelled while the code is pulled and while the flow runs", async ({ expect }) => {
     const pulling = await start("worker", "flows.py:greet", [clone(), { [SHELL]: { script: "sleep 600" } }]);
-    const running = await start("worker", "flows.py:sleeps", [clone()], {}, { marks: "/dev/null" });
+    const marks = await mkdtemp(join(home.path, "marks-"));
+    const volumes = [`${marks}:/marks`];
+    const running = await start("worker", "flows.py:sleeps", [clone()], { volumes }, { marks: "/marks/all" });
     await until("the step runs", async () => (await containersOf(pulling)) !== "");
     await api.waitForLog(pulling, /^Executing deployment step: run_shell_script$/);
     await api.waitFor(running, ["RUNNING"]);
     await Promise.all([api.cancel(pulling), api.cancel(running)]);
     for (const run of [pulling, running]) {
       await ended(run, "CANCELLED");
-      expect(await containersOf(run)).toBe("");
+      await until("its container has ended", async () => (await containersOf(run)) === "");
     }
+    // The engine was told why it was ended.
+    const lines = (await readFile(join(marks, "all"), "utf8")).trim().split("\n");
+    expect(lines).toEqual([expect.stringMatching(/^started/), "cancelled"]);
     await until("the workspaces are gone", async () => (await workspaces()).length === 0);
   }, 120_000);
 

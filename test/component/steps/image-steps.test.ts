@@ -1,10 +1,23 @@
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, onTestFinished } from "vitest";
 
 import { systemClock } from "../../../src/lifecycle/clock.ts";
-import { bridgeCommand, ImageBridge, prepareBridge } from "../../../src/steps/image-bridge.ts";
+import {
+  bridgeCommand,
+  ImageBridge,
+  noteCancellation,
+  prepareBridge,
+} from "../../../src/steps/image-bridge.ts";
 import { ImageSteps } from "../../../src/steps/image-steps.ts";
 import { until } from "../../support/deadline.ts";
 import { openStage } from "../../support/pull-stage.ts";
@@ -15,6 +28,10 @@ import type { PulledCode } from "../../../src/steps/pull-stage.ts";
 
 const CHDIR = "prefect.deployments.steps.set_working_directory";
 const GIT = "prefect.deployments.steps.git_clone";
+
+function read(file: string): string {
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
 
 /** A stand-in for a container: a process of this machine that starts in a directory of its own, "the image". */
 async function openImage() {
@@ -61,6 +78,7 @@ async function openImage() {
     steps,
     image,
     there,
+    control,
     write: (name: string, text: string) => writeFileSync(join(image, name), text),
     run: (list: Json): Promise<PulledCode> => stage.run(list, { image: steps }),
     container: () => container,
@@ -69,6 +87,27 @@ async function openImage() {
 
 const SHOW =
   "import os\nopen('seen', 'w').write('\\n'.join([os.getcwd(), os.environ['WORD'], os.environ['OF_IMAGE'], os.environ['PYTHONPATH'], os.environ['PREFECT__FLOW_ENTRYPOINT']]))\n";
+
+/** What Prefect's engine does with its control channel. */
+const ENGINE = `
+import os, signal, socket, sys, threading
+def write(line):
+    with open("seen", "a") as file:
+        file.write(line + "\\n")
+def end(*_):
+    write("SIGTERM")
+    os._exit(7)
+signal.signal(signal.SIGTERM, end)
+channel = socket.create_connection(("127.0.0.1", int(os.environ["PREFECT__CONTROL_PORT"])))
+channel.sendall(os.environ["PREFECT__CONTROL_TOKEN"].encode() + b"\\n\\0PF\\2\\1")
+def obey():
+    write("told " + channel.recv(1).decode())
+    channel.sendall(b"a")
+threading.Thread(target=obey, daemon=True).start()
+write("ready")
+while True:
+    signal.pause()
+`;
 
 describe("steps in a container", () => {
   it("run in order with their outputs, change directory and environment, and hand over to the program", async ({
@@ -138,6 +177,23 @@ describe("steps in a container", () => {
     const { run } = await openImage();
     await expect(run(list)).rejects.toThrow(message);
   });
+
+  it.for([true, false])(
+    "tell the engine why it is ended (cancelled: %s)",
+    async (isCancelled, { expect }) => {
+      const { run, steps, image, control, write, container } = await openImage();
+      write("flow.py", "");
+      write("engine.py", ENGINE);
+      const pulled = await run([{ [CHDIR]: { directory: "." } }]);
+      await steps.become(pulled, "flow.py:flow", ["python3", "engine.py"], true);
+      const seen = (): string[] => read(join(image, "seen")).split("\n");
+      await until("the engine runs", () => seen().includes("ready"));
+      if (isCancelled) await noteCancellation(control);
+      container()?.signal("SIGTERM");
+      expect(await container()?.end()).toMatchObject({ code: 7 });
+      expect(seen()).toEqual(["ready", ...(isCancelled ? ["told c"] : []), "SIGTERM", ""]);
+    },
+  );
 
   it("say what is missing before the engine is started", async ({ expect }) => {
     const { run, steps, image, write } = await openImage();

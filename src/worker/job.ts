@@ -34,7 +34,7 @@ export interface Job {
 }
 
 const PULL_MODES = ["container", "worker", "auto"] as const;
-export type PullMode = (typeof PULL_MODES)[number];
+type PullMode = (typeof PULL_MODES)[number];
 
 export interface JobInputs {
   readonly workPool: Pick<WorkPool, "base_job_template">;

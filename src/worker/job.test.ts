@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 
-import { DOCKER_BASE_JOB_TEMPLATE } from "../templating/index.ts";
+import { DOCKER_BASE_JOB_TEMPLATE } from "../templating/docker-job-template.ts";
 import { resolveJob } from "./job.ts";
 
 import type { JsonObject } from "../json/value.ts";

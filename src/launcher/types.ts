@@ -80,7 +80,11 @@ export type LaunchResult =
       readonly receipt?: OutcomeReceipt;
     }
   /** It ended while nobody watched (adopted after a restart): no code is known. */
-  | { readonly kind: "gone" }
+  | {
+      readonly kind: "gone";
+      /** Its container was removed by somebody else. */
+      readonly removed?: boolean;
+    }
   /** It goes on without this worker; the next one takes it over. */
   | { readonly kind: "detached" }
   /** It has not begun: a later worker has traced it before, and did not find it. */

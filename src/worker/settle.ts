@@ -178,6 +178,8 @@ function exitVerdict(attempt: Attempt, code: number, result: LaunchResult, state
 
 function stoppedText(attempt: Attempt, result: LaunchResult): string {
   if (attempt.control.reason === undefined) {
+    if (result.kind === "gone" && result.removed === true)
+      return "The flow run's container was removed by somebody else; how it ended is not known.";
     return result.kind === "gone"
       ? "The flow run's process ended while no worker was watching it, without reporting a result."
       : exitText("Process", attempt, result);

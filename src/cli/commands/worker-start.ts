@@ -12,16 +12,18 @@ import type { Io } from "../io.ts";
 
 const HELP = `
 Serves a work pool in place of \`prefect worker start\`: takes its scheduled flow runs, runs their pull steps, and starts each as
-a process. Settings come from flags, the environment (PREFECT_…, LIGHTERMAN_…), --config FILE, .env, prefect.toml, pyproject.toml
-and the active Prefect profile, in this order. Without an API URL in any of them, the embedded server is started in the same process
+a process or, with --type docker or on a docker pool, in a container of the engine that DOCKER_HOST or Docker's context names.
+Settings come from flags, the environment (PREFECT_…, LIGHTERMAN_…), --config FILE, .env, prefect.toml, pyproject.toml and the
+active Prefect profile, in this order. Without an API URL in any of them, the embedded server is started in the same process
 (see \`lighterman server start --help\`).
 
 The first Ctrl-C (SIGTERM, SIGINT) takes no more runs and lets those in progress end; after --drain-timeout they are handed back to
-the server. The second ends them now and reports it; the third leaves at once.
+the server; containers go on, and the next worker takes them over. The second ends them now and reports it; the third leaves at once.
 
 Examples:
   $ lighterman worker start --pool my-pool
   $ worker start -p my-pool -q high -q low --limit 8
+  $ DOCKER_HOST=unix:///run/podman/podman.sock worker start -p my-docker-pool --type docker
   $ PREFECT_API_URL=http://127.0.0.1:4200/api lighterman worker start --pool my-pool --python /opt/flows/bin/python
 `;
 

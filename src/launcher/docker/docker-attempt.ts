@@ -128,10 +128,12 @@ export class DockerAttempt implements Infrastructure {
     const { engine, watch, clock, id } = this.#parts;
     for (;;) {
       const code = await watch.patiently(() => waitForContainer(engine, id, signal), { signal });
-      if (code === null) return { kind: "gone" };
+      if (code === null) return { kind: "gone", removed: true };
       const found = await watch.patiently(() => inspectContainer(engine, id, signal), { signal });
       if (found === null || found.State.Status === "removing") {
-        return { kind: "exited", code, ...(this.#stopping === undefined ? { removed: true } : {}) };
+        if (this.#stopping !== undefined) return { kind: "exited", code };
+        // Podman says 0 of a container that was removed while it ran.
+        return code === 0 ? { kind: "gone", removed: true } : { kind: "exited", code, removed: true };
       }
       // An engine that starts again may tell of an end before it has looked.
       if (!RUNNING.has(found.State.Status)) return this.#resultOf(found.State);

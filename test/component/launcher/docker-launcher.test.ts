@@ -28,12 +28,14 @@ describe("the launcher of containers", () => {
   let containers: Map<string, Container>;
   let creations: string[];
   let losesNextAnswer: (path: string) => boolean;
+  let isRemovedByOthers: boolean;
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), "launcher-"));
     containers = new Map();
     creations = [];
     losesNextAnswer = () => false;
+    isRemovedByOthers = false;
     server = createServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -94,7 +96,10 @@ describe("the launcher of containers", () => {
     const [id, container] = found;
     if (method === "DELETE") containers.delete(id);
     if (action === "start") container.status = "exited";
-    if (action === "wait") return [200, { StatusCode: 3 }];
+    if (action === "wait") {
+      if (isRemovedByOthers) containers.delete(id);
+      return [200, { StatusCode: isRemovedByOthers ? 0 : 3 }];
+    }
     if (action === "json") {
       const state = { Status: container.status, ExitCode: 3, OOMKilled: false };
       return [
@@ -144,6 +149,14 @@ describe("the launcher of containers", () => {
     creations = [];
     await expect(launcher.launch(spec())).rejects.toMatchObject({ code: "LAUNCH_FAILED" });
     expect(creations).toEqual(["calm-otter", "calm-otter-0badc0de"]);
+  });
+
+  it("takes no 0 for the end of a container that somebody has removed, as podman says it", async ({
+    expect,
+  }) => {
+    isRemovedByOthers = true;
+    const attempt = await launcher.launch(spec());
+    expect(await attempt.exited).toEqual({ kind: "gone", removed: true });
   });
 
   it("finds what a dead worker has begun, and makes sure that what it has not never begins", async ({

@@ -397,6 +397,32 @@ describe("init", () => {
     expect((await run("project", "check")).stdout).toBe("prefect.yaml is sound.\n");
   });
 
+  it("asks on a terminal for the recipe and its fields, and before it writes over a file", async ({
+    expect,
+  }) => {
+    const { answer, directory } = await openProject({});
+    const file = join(directory, "prefect.yaml");
+    const read = (): Promise<string> => readFile(file, "utf8");
+    const down = "\u001B[B";
+    const ctrlC = "\u0003";
+    const s3 = [/How is the flows' code stored/, `${down.repeat(3)}\r`] as const;
+    expect(await answer([s3, [/bucket that the code/, ctrlC]], "init")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("nothing was written"),
+    });
+    await expect(read()).rejects.toThrow("ENOENT");
+    expect(await answer([s3, [/bucket that the code/, "mine\r"]], "init")).toMatchObject({ code: 0 });
+    const first = await read();
+    expect(first).toContain("bucket: mine");
+    const local = ["init", "--recipe", "local"] as const;
+    for (const no of ["\r", "n", ctrlC]) {
+      expect(await answer([[/Write a new one over it/, no]], ...local)).toMatchObject({ code: 0 });
+      expect(await read()).toBe(first);
+    }
+    expect(await answer([[/Write a new one over it/, "y"]], ...local)).toMatchObject({ code: 0 });
+    expect(await read()).toContain("set_working_directory");
+  });
+
   it("names what a recipe needs, and the recipes there are", async ({ expect }) => {
     const { run, directory } = await openProject({});
     expect(await run("init", "--recipe", "s3")).toMatchObject({

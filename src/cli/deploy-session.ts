@@ -139,8 +139,7 @@ async function run(
     all: flags.all === true,
     overrides,
     file,
-    // Measured on 3.8.8 with SQLite: 40 new deployments one by one took 2 s, two at a time 13 of 40 were taken.
-    concurrentRegistrations: isCloud(config) ? 8 : 1,
+    pace: { first: isCloud(config) ? 8 : 1, most: 8 },
     failFast: flags.failFast === true,
     dryRun: flags.dryRun === true,
     resolveBlocks: flags.resolveBlocks === true,

@@ -1,5 +1,3 @@
-import pLimit from "p-limit";
-
 import { coerceError, WorkerError } from "../errors.ts";
 import { changesTo } from "./deployment-changes.ts";
 import { FlowReader } from "./flow-reader.ts";
@@ -7,6 +5,7 @@ import { hasOverrides } from "./overrides.ts";
 import { expectParameters, finishTarget, labelOf, prepareTarget, resolveTarget } from "./preparation.ts";
 import { ProjectError } from "./problem.ts";
 import { Registrar } from "./registration.ts";
+import { Pace } from "./pace.ts";
 import { parseServerVersion, planForServer } from "./server-fields.ts";
 import { selectDeclarations } from "./selection.ts";
 import { inferVersionInfo } from "./version-info.ts";
@@ -32,8 +31,8 @@ export interface DeployOptions extends PreparationOptions {
   readonly choose?: ChooseDeclaration | undefined;
   /** Stop at the first deployment that fails, as Prefect does. */
   readonly failFast: boolean;
-  /** A server on SQLite answers all but one of writes that come at once with 503, and each is repeated seconds later. */
-  readonly concurrentRegistrations: number;
+  /** How many are registered at once, to begin with and at most. */
+  readonly pace: { readonly first: number; readonly most: number };
   /** Only tell what would change. Steps are not run, nothing is written. */
   readonly dryRun: boolean;
   readonly api: RegistrationApi;
@@ -109,15 +108,16 @@ async function deploySelected(options: Deploying): Promise<readonly DeployOutcom
     settle(target, { label: labelOf(target), kind: "skipped", reason: "it has no name" });
     return false;
   });
+  const versions = new VersionInfos(options);
+  versions.of(undefined).catch(() => undefined); // while the flows are read; whoever needs it hears of it
   const prepared = await prepareAll(named, isOnly ? options : { ...options, interview: undefined });
-  const registrar = new Registrar(options.api, version, options.signal);
+  const pace = new Pace(options.pace);
+  const registrar = new Registrar(options.api, version, { signal: options.signal, onRetry: pace.onRetry });
   registrar.expect(
     [...prepared.values()].flatMap((preparation) =>
       preparation instanceof Error ? [] : [{ flowName: preparation.flow.name, name: preparation.name }],
     ),
   );
-  const versions = new VersionInfos(options);
-  const limit = pLimit(options.concurrentRegistrations);
   const registrations: Promise<void>[] = [];
   for (const [target, preparation] of prepared) {
     if (options.failFast && [...settled.values()].some(({ kind }) => kind === "failed")) break;
@@ -127,9 +127,11 @@ async function deploySelected(options: Deploying): Promise<readonly DeployOutcom
       if (isOnly && !options.dryRun) await options.interview?.settle();
       const made = await planTarget(preparation, versions, options);
       const plan = planForServer(made, version, options.onWarning);
-      const register = limit(async () =>
-        settle(target, await registerTarget(preparation, plan, registrar, options)),
-      );
+      const register = pace.do(async () => {
+        const outcome = await registerTarget(preparation, plan, registrar, options);
+        if (outcome.kind === "created" || outcome.kind === "updated") pace.succeed();
+        settle(target, outcome);
+      });
       registrations.push(register);
       if (options.failFast) await register;
     } catch (thrown) {

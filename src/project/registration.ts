@@ -3,6 +3,7 @@ import { changesTo } from "./deployment-changes.ts";
 import { isUpsertOnly, upsertBody } from "./server-fields.ts";
 import { automationBody } from "./triggers.ts";
 
+import type { CallOptions } from "../api/http.ts";
 import type { RawDeployment, RegistrationCalls } from "../api/registrations.ts";
 import type { DeploymentPlan } from "./deployment-body.ts";
 import type { ServerVersion } from "./server-fields.ts";
@@ -24,15 +25,15 @@ type Named = Pick<DeploymentPlan, "flowName" | "name">;
 export class Registrar {
   readonly #api: RegistrationApi;
   readonly #version: ServerVersion | undefined;
-  readonly #signal: AbortSignal;
+  readonly #call: CallOptions;
   readonly #flows = new Map<string, Promise<string>>();
   readonly #existing = new Map<string, Promise<RawDeployment | null>>();
   #automations: Promise<string> | undefined;
 
-  constructor(api: RegistrationApi, version: ServerVersion | undefined, signal: AbortSignal) {
+  constructor(api: RegistrationApi, version: ServerVersion | undefined, call: CallOptions) {
     this.#api = api;
     this.#version = version;
-    this.#signal = signal;
+    this.#call = call;
   }
 
   /** Reads what is there of these deployments. Others are read when their turn comes. */
@@ -60,7 +61,7 @@ export class Registrar {
     const registered = await this.#register(plan);
     const { slas } = plan;
     if (slas !== undefined) {
-      await this.#api.applySlas(`prefect.deployment.${registered.id}`, slas, { signal: this.#signal });
+      await this.#api.applySlas(`prefect.deployment.${registered.id}`, slas, this.#call);
     }
     return registered;
   }
@@ -76,13 +77,12 @@ export class Registrar {
     const { id } = existing;
     const hasAutomations = (await this.#automationTexts()).includes(id);
     const isChanged = changesTo(existing, plan).length > 0;
-    if (isChanged) await this.#api.updateDeployment(id, changeBody(plan), { signal: this.#signal });
+    if (isChanged) await this.#api.updateDeployment(id, changeBody(plan), this.#call);
     if (!hasAutomations && plan.automations.length === 0)
       return { id, kind: isChanged ? "updated" : "unchanged" };
     // A server without automations has none to replace, and takes none.
     const isServed =
-      !hasAutomations ||
-      (await this.#api.deleteOwnedAutomations(`prefect.deployment.${id}`, { signal: this.#signal }));
+      !hasAutomations || (await this.#api.deleteOwnedAutomations(`prefect.deployment.${id}`, this.#call));
     if (isServed) await this.#createAutomations(plan, id);
     return { id, kind: "updated" };
   }
@@ -92,34 +92,33 @@ export class Registrar {
     if (existing !== null && changesTo(existing, plan).length === 0)
       return { id: existing.id, kind: "unchanged" };
     const body = upsertBody(plan, await this.#flow(plan.flowName), this.#version);
-    const id = await this.#api.createDeployment(body, { signal: this.#signal });
+    const id = await this.#api.createDeployment(body, this.#call);
     return { id, kind: existing === null ? "created" : "updated" };
   }
 
   async #create(plan: DeploymentPlan): Promise<string> {
     const flowId = await this.#flow(plan.flowName);
-    return await this.#api.createDeployment(creationBody(plan, flowId), { signal: this.#signal });
+    return await this.#api.createDeployment(creationBody(plan, flowId), this.#call);
   }
 
   async #createAutomations(plan: DeploymentPlan, id: string): Promise<void> {
     for (const automation of plan.automations) {
-      await this.#api.createAutomation(automationBody(automation, id), { signal: this.#signal });
+      await this.#api.createAutomation(automationBody(automation, id), this.#call);
     }
   }
 
   #flow(name: string): Promise<string> {
-    const known = this.#flows.get(name) ?? this.#api.createFlow(name, { signal: this.#signal });
+    const known = this.#flows.get(name) ?? this.#api.createFlow(name, this.#call);
     this.#flows.set(name, known);
     return known;
   }
 
   async #read(deployments: readonly Named[]): Promise<ReadonlyMap<string, RawDeployment>> {
-    const options = { signal: this.#signal };
     const flowNames = deployments.map(({ flowName }) => flowName);
     const names = deployments.map(({ name }) => name);
     const [flows, found] = await Promise.all([
-      this.#api.readFlowIds(flowNames, options),
-      this.#api.readRawDeployments(names, options),
+      this.#api.readFlowIds(flowNames, this.#call),
+      this.#api.readRawDeployments(names, this.#call),
     ]);
     for (const [name, id] of flows) this.#flows.set(name, Promise.resolve(id));
     const nameOf = new Map([...flows].map(([name, id]) => [id, name]));
@@ -134,7 +133,7 @@ export class Registrar {
   /** Whatever automations do. One that a deployment owns runs it, so it names its id. */
   #automationTexts(): Promise<string> {
     this.#automations ??= this.#api
-      .readAutomations({ signal: this.#signal })
+      .readAutomations(this.#call)
       .then((automations) => JSON.stringify(automations.map(({ actions = null }) => actions)));
     return this.#automations;
   }

@@ -8,27 +8,41 @@ import { parseArgs } from "node:util";
 
 import { EmbeddedServer } from "../support/embedded-server.ts";
 import { PrefectServer, prefectProgram } from "../support/prefect-server.ts";
+import { Postgres } from "./postgres.ts";
 
 const USAGE = `npm run bench deploy -- [options]
 Registers deployments of one prefect.yaml with \`prefect deploy --all\` and \`lighterman deploy --all\`, by turns, on the same server: first new
-ones, then the same again. Ten flow files, no steps.
+ones, then the same again. Ten flow files, no steps. What the server itself needs for the new ones, one POST after the other on one
+connection with nothing around it, is shown beside them: nobody who sends one by one can be faster.
   --deployments N     how many (default 100)
   --rounds N          how often each (default 3); medians are shown
-  --server KIND       prefect or lighterman (default prefect)
+  --server KINDS      of prefect (on SQLite), prefect-postgres (needs Debian's package postgresql), lighterman; several with
+                      commas between them (default prefect,lighterman)
   --side SIDE         only prefect or only lighterman
   --json              the figures as JSON instead of a table`;
 
 const LIGHTERMAN = fileURLToPath(new URL("../../dist/lighterman.js", import.meta.url));
 const FILES = 10;
 
-type Side = "prefect" | "lighterman";
+type Side = "prefect" | "lighterman" | "bare";
 type Phase = "new" | "again";
 
 interface Figure {
+  readonly server: string;
   readonly phase: Phase;
   readonly prefectSeconds: number;
   readonly lightermanSeconds: number;
   readonly ratio: number;
+  /** The bare calls of the server's API. */
+  readonly serverSeconds?: number;
+}
+
+interface Settings {
+  readonly count: number;
+  readonly rounds: number;
+  readonly side: string | undefined;
+  readonly directory: string;
+  readonly log: (line: string) => void;
 }
 
 export async function main(args: readonly string[]): Promise<void> {
@@ -37,7 +51,7 @@ export async function main(args: readonly string[]): Promise<void> {
     options: {
       deployments: { type: "string", default: "100" },
       rounds: { type: "string", default: "3" },
-      server: { type: "string", default: "prefect" },
+      server: { type: "string", default: "prefect,lighterman" },
       side: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -47,47 +61,111 @@ export async function main(args: readonly string[]): Promise<void> {
     console.log(USAGE);
     return;
   }
-  const count = Number(values.deployments);
   const directory = await mkdtemp(join(tmpdir(), "deploy-bench-"));
+  const settings: Settings = {
+    count: Number(values.deployments),
+    rounds: Number(values.rounds),
+    side: values.side,
+    directory,
+    log: (line) => (values.json ? undefined : console.error(line)),
+  };
   try {
-    await using server =
-      values.server === "lighterman" ? await EmbeddedServer.start() : await PrefectServer.start();
-    await call(server.url, "POST", "/work_pools/", { name: "bench", type: "process" });
-    await writeProject(directory, count);
-    const seconds = new Map<string, number[]>();
-    for (let round = 1; round <= Number(values.rounds); round += 1) {
-      const order: readonly Side[] = round % 2 === 1 ? ["prefect", "lighterman"] : ["lighterman", "prefect"];
-      for (const side of order.filter((one) => values.side === undefined || values.side === one)) {
-        for (const phase of ["new", "again"] as const) {
-          const taken = await deploy(side, server.url, directory);
-          await expectDeployments(server.url, count);
-          const key = `${side} ${phase}`;
-          seconds.set(key, [...(seconds.get(key) ?? []), taken]);
-          if (!values.json) console.error(`round ${round}: ${key}: ${taken.toFixed(2)} s`);
-        }
-        await clear(server.url);
-      }
-    }
-    const figures = (["new", "again"] as const).map((phase): Figure => {
-      const [theirs, ours] = [
-        median(seconds.get(`prefect ${phase}`)),
-        median(seconds.get(`lighterman ${phase}`)),
-      ];
-      return { phase, prefectSeconds: theirs, lightermanSeconds: ours, ratio: theirs / ours };
-    });
+    await writeProject(directory, settings.count);
+    const figures: Figure[] = [];
+    for (const kind of values.server.split(",")) figures.push(...(await measure(kind, settings)));
     if (values.json) console.log(JSON.stringify(figures, null, 2));
     else {
-      console.log(`${count} deployments, medians of ${values.rounds}, server: ${values.server}`);
-      for (const { phase, prefectSeconds, lightermanSeconds, ratio } of figures) {
-        const words = phase === "new" ? "new  " : "again";
-        console.log(
-          `${words}  prefect deploy ${prefectSeconds.toFixed(2)} s   lighterman deploy ${lightermanSeconds.toFixed(2)} s   ${ratio.toFixed(1)} times faster`,
-        );
-      }
+      console.log(`${settings.count} deployments, medians of ${settings.rounds}`);
+      for (const figure of figures) console.log(textOf(figure));
     }
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+async function measure(kind: string, settings: Settings): Promise<readonly Figure[]> {
+  const { count, rounds, side: wanted, directory, log } = settings;
+  await using database = kind === "prefect-postgres" ? await Postgres.start() : undefined;
+  await using server = await startServer(kind, database);
+  await call(server.url, "POST", "/work_pools/", { name: "bench", type: "process" });
+  const seconds = new Map<string, number[]>();
+  const note = (what: string, round: number, taken: number): void => {
+    seconds.set(what, [...(seconds.get(what) ?? []), taken]);
+    log(`${kind}, round ${round}: ${what}: ${taken.toFixed(2)} s`);
+  };
+  for (let round = 1; round <= rounds; round += 1) {
+    const order: readonly Side[] =
+      round % 2 === 1 ? ["prefect", "lighterman", "bare"] : ["bare", "lighterman", "prefect"];
+    for (const side of order.filter((one) => wanted === undefined || wanted === one)) {
+      if (side === "bare") note("bare new", round, await postAll(server.url, count));
+      else {
+        for (const phase of ["new", "again"] as const) {
+          note(`${side} ${phase}`, round, await deploy(side, server.url, directory));
+          await expectDeployments(server.url, count);
+        }
+      }
+      await clear(server.url);
+    }
+  }
+  return (["new", "again"] as const).map((phase): Figure => {
+    const of = (side: Side): number => median(seconds.get(`${side} ${phase}`));
+    const [prefectSeconds, lightermanSeconds, bare] = [of("prefect"), of("lighterman"), of("bare")];
+    return {
+      server: kind,
+      phase,
+      prefectSeconds,
+      lightermanSeconds,
+      ratio: prefectSeconds / lightermanSeconds,
+      ...(Number.isNaN(bare) ? {} : { serverSeconds: bare }),
+    };
+  });
+}
+
+function startServer(
+  kind: string,
+  database: Postgres | undefined,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  if (kind === "lighterman") return EmbeddedServer.start();
+  if (kind !== "prefect" && kind !== "prefect-postgres")
+    throw new Error(`There is no server ${kind}\n${USAGE}`);
+  const env = database === undefined ? {} : { PREFECT_API_DATABASE_CONNECTION_URL: database.url };
+  return PrefectServer.start({ env });
+}
+
+function textOf({ server, phase, prefectSeconds, lightermanSeconds, ratio, serverSeconds }: Figure): string {
+  const words = [server.padEnd(16), phase.padEnd(5), `prefect deploy ${prefectSeconds.toFixed(2)} s`];
+  words.push(`lighterman deploy ${lightermanSeconds.toFixed(2)} s`, `${ratio.toFixed(1)} times faster`);
+  if (serverSeconds !== undefined) words.push(`(bare calls ${serverSeconds.toFixed(2)} s)`);
+  return words.join("   ");
+}
+
+/** The deployments of the project as the API takes them, one call after the other. */
+async function postAll(url: string, count: number): Promise<number> {
+  const begin = performance.now();
+  const flows: string[] = [];
+  for (let file = 0; file < FILES; file += 1) {
+    flows.push((await call<{ readonly id: string }>(url, "POST", "/flows/", { name: `flow-${file}` })).id);
+  }
+  const properties = {
+    n: { default: 1, position: 0, title: "n", type: "integer" },
+    name: { default: "x", position: 1, title: "name", type: "string" },
+  };
+  for (let index = 0; index < count; index += 1) {
+    const file = index % FILES;
+    await call(url, "POST", "/deployments/", {
+      name: `deployment-${index}`,
+      flow_id: flows[file],
+      entrypoint: `flow_${file}.py:flow_${file}`,
+      description: "A flow.",
+      tags: ["bench"],
+      parameters: { n: index },
+      parameter_openapi_schema: { title: "Parameters", type: "object", properties },
+      schedules: [{ schedule: { cron: `0 ${index % 24} * * *` } }],
+      pull_steps: [{ "prefect.deployments.steps.set_working_directory": { directory: "/srv" } }],
+      work_pool_name: "bench",
+    });
+  }
+  return (performance.now() - begin) / 1000;
 }
 
 async function writeProject(directory: string, count: number): Promise<void> {
@@ -105,7 +183,7 @@ async function writeProject(directory: string, count: number): Promise<void> {
   );
 }
 
-async function deploy(side: Side, url: string, cwd: string): Promise<number> {
+async function deploy(side: Exclude<Side, "bare">, url: string, cwd: string): Promise<number> {
   const env = {
     PATH: process.env["PATH"] ?? "",
     HOME: cwd,
@@ -147,7 +225,11 @@ async function call<T>(url: string, method: string, path: string, body?: unknown
       method,
       headers: { "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }).catch((error: unknown) => {
+      if (attempt === 5) throw error;
+      return undefined; // the server closes a connection on which it has answered 503
     });
+    if (response === undefined) continue;
     const text = await response.text();
     if (response.ok) return (text === "" ? undefined : JSON.parse(text)) as T;
     if (response.status !== 503 || attempt === 5)

@@ -108,6 +108,7 @@ function quiet(events: WorkerEvents): RunRoom["events"] {
     stopped: () => undefined,
     submitted: () => undefined,
     executed: () => undefined,
+    container: () => undefined,
     cancelled: (subject) => events.cancelled(subject),
     pullStep: (subject, step) => events.pullStep(subject, step),
   };

@@ -9,6 +9,14 @@ export interface Mount {
   readonly readOnly?: boolean;
 }
 
+/** In the engine's words, and `creation-failed`. */
+export type ContainerStatus = "creation-failed" | "created" | "running" | "exited";
+
+export interface StartedContainer {
+  readonly id: string;
+  readonly name: string;
+}
+
 /** What only a launcher of containers needs to know. */
 export interface ContainerSpec {
   /** The run's resolved job configuration: image, networks, volumes, limits and so on (protocol §3.6). */
@@ -25,6 +33,8 @@ export interface ContainerSpec {
   readonly workingDirectory?: string;
   /** `UID:GID` in place of the image's own, or the job's. */
   readonly user?: string;
+  /** Told what becomes of the container; null when none could be made. */
+  readonly onStatus?: (status: ContainerStatus, container: StartedContainer | null) => void;
   /** Told what happens before the container starts, such as the pull of its image. */
   readonly onProgress?: (message: string) => void;
 }

@@ -17,6 +17,7 @@ export function containerOf(run: PreparedRun, room: RunRoom): ContainerSpec {
     configuration: job.configuration,
     name: prepareName(job.name ?? undefined, { flow: flow ?? {}, flowRun, env: room.env }),
     labels: { ...prefectLabels(run, room), ...job.labels, "io.prefect.version": room.version },
+    onStatus: (status, container) => room.events.container(run, status, container),
     onProgress: (message) => {
       run.log.info(message);
       room.logger.info({ flowRunId: flowRun.id }, message);

@@ -4,7 +4,7 @@ import { explainExit } from "../launcher/exit-explanations.ts";
 
 import type { FlowRun, PrefectEvent, RelatedResource, WorkPool } from "../api/types.ts";
 import type { JsonObject } from "../json/value.ts";
-import type { LaunchResult } from "../launcher/types.ts";
+import type { ContainerStatus, LaunchResult, StartedContainer } from "../launcher/types.ts";
 import type { Clock } from "../lifecycle/clock.ts";
 import type { StepEvent } from "../steps/run-steps.ts";
 import type { Attempt } from "./attempt.ts";
@@ -33,6 +33,8 @@ type EventSubject = Subject & {
 export class WorkerEvents {
   readonly #options: WorkerEventsOptions;
   readonly #submitted = new Map<string, string>();
+  /** The last event of each container: the next one follows it. */
+  readonly #containers = new Map<string, string>();
   #queue: PrefectEvent[] = [];
   #sending: Promise<void> | undefined;
   #startedId: string | null = null;
@@ -76,6 +78,25 @@ export class WorkerEvents {
 
   cancelled(subject: EventSubject): void {
     this.#emit("prefect.runner.cancelled-flow-run", this.#worker(), this.#related(subject), {});
+  }
+
+  /** As prefect-docker's worker says it (prefect_docker/worker.py: _emit_container_status_change_event). */
+  container(subject: EventSubject, status: ContainerStatus, container: StartedContainer | null): void {
+    const event = `prefect.docker.container.${status}`;
+    if (container === null) {
+      this.#emit(event, this.#worker(), this.#related(subject), {});
+      return;
+    }
+    const { id, name } = container;
+    const resource = {
+      "prefect.resource.id": `prefect.docker.container.${id}`,
+      "prefect.resource.name": name,
+    };
+    const worker = { ...this.#worker(), "prefect.resource.role": "worker" };
+    const follows = this.#containers.get(id) ?? null;
+    const emitted = this.#emit(event, resource, [...this.#related(subject), worker], {}, follows);
+    if (status === "exited") this.#containers.delete(id);
+    else this.#containers.set(id, emitted);
   }
 
   pullStep(subject: EventSubject, step: StepEvent): void {

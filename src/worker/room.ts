@@ -24,7 +24,7 @@ export interface RunRoom {
   readonly workspaces: Workspaces;
   readonly events: Pick<
     WorkerEvents,
-    "started" | "stopped" | "submitted" | "executed" | "cancelled" | "pullStep"
+    "started" | "stopped" | "submitted" | "executed" | "container" | "cancelled" | "pullStep"
   >;
   readonly observer: Required<WorkerObserver>;
   readonly workerName: string;

@@ -84,6 +84,15 @@ describe("a docker worker, on 3.8.8", () => {
     expect(await inspect(container, "{{.HostConfig.NetworkMode}} {{.HostConfig.ExtraHosts}}")).toBe(
       "host [host.docker.internal:host-gateway]",
     );
+    // For automations that were made for prefect-docker.
+    await until("the container's events are there", async () => {
+      const resource = { id: [`prefect.docker.container.${container}`] };
+      const { events } = await api.call<{ events: readonly { event: string }[] }>("POST", "/events/filter", {
+        filter: { resource, occurred: { since: new Date(Date.now() - 600_000).toISOString() } },
+      });
+      const told = new Set(events.map(({ event }) => event.replace("prefect.docker.container.", "")));
+      return ["created", "running", "exited"].every((status) => told.has(status));
+    });
     await until("the output is streamed", () => worker.process.output.includes("Hello world, 42"));
   });
 

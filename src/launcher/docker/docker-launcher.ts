@@ -28,7 +28,7 @@ import type { DockerEnvironment } from "../../docker/docker-config.ts";
 import type { DockerEngine } from "../../docker/engine.ts";
 import type { Clock } from "../../lifecycle/clock.ts";
 import type { Logger } from "../../log/logger.ts";
-import type { Launcher, LaunchSpec } from "../types.ts";
+import type { Launcher, LaunchSpec, StartedContainer } from "../types.ts";
 import type { ContainerPlan } from "./container-body.ts";
 import type { DockerJob } from "./docker-job.ts";
 
@@ -88,7 +88,7 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
     wanted: string,
     attempt: string,
     signal?: AbortSignal,
-  ): Promise<string> {
+  ): Promise<StartedContainer> {
     const first = containerName(wanted);
     const names = first === null ? [undefined] : [first, alternativeName(first, attempt)];
     for (const name of names) {
@@ -97,11 +97,11 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
         const { id, warnings } = await createContainer(engine, { name, body, platform }, signal);
         for (const warning of warnings)
           logger?.warn({ container: name }, `The Docker engine warns: ${warning}`);
-        return id;
+        return { id, name: name ?? id.slice(0, 12) };
       } catch (error) {
         if (!(error instanceof EngineStatusError) || !error.isConflict || name === undefined) throw error;
         const holder = await inspectContainer(engine, name, signal);
-        if (holder?.Config.Labels?.[ATTEMPT_LABEL] === attempt) return holder.Id;
+        if (holder?.Config.Labels?.[ATTEMPT_LABEL] === attempt) return { id: holder.Id, name };
         logger?.info({ container: name }, `The container name '${name}' is taken; another one is used`);
         if (name === names.at(-1)) throw error;
       }
@@ -135,15 +135,22 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
       for (const warning of plan.warnings) logger?.warn({ flowRunId: spec.flowRunId }, warning);
       try {
         const need = { ...job, platform: plan.platform };
-        const { onProgress } = container;
+        const { onProgress, onStatus } = container;
         await watch.patiently(() => ensureImage(engine, need, { env, onProgress, signal, clock }), {
           signal,
           patienceMs: START_PATIENCE_MS,
         });
-        const id = await watch.patiently(() => create(plan, container.name, attempt, signal), {
-          signal,
-          patienceMs: START_PATIENCE_MS,
-        });
+        const made = await watch
+          .patiently(() => create(plan, container.name, attempt, signal), {
+            signal,
+            patienceMs: START_PATIENCE_MS,
+          })
+          .catch((error: unknown) => {
+            onStatus?.("creation-failed", null);
+            throw error;
+          });
+        const { id } = made;
+        onStatus?.("created", made);
         const file = OutputFile.create(outputFile);
         try {
           await start(id, plan, signal);
@@ -151,7 +158,12 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
           file.close();
           throw error;
         }
-        return watchOver({ id, attempt, tty: plan.tty, autoRemove: job.auto_remove }, file, spec);
+        onStatus?.("running", made);
+        const started = watchOver({ id, attempt, tty: plan.tty, autoRemove: job.auto_remove }, file, spec);
+        void started.exited.then(({ kind }) => {
+          if (kind !== "detached") onStatus?.("exited", made);
+        });
+        return started;
       } catch (thrown) {
         signal?.throwIfAborted();
         throw launchError(job, coerceError(thrown));

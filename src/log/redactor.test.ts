@@ -66,7 +66,6 @@ describe("redact", () => {
     };
     const [one, sixteen] = [time(short), time(long)];
     expect(sixteen / one).toBeLessThan(64);
-    expect(sixteen).toBeLessThan(1000);
   });
 });
 

@@ -13,7 +13,9 @@ Clients do what workers and engines do: create a run of a deployment, poll the p
 Both servers are measured by turns in this one process, each with its own SQLite file.
   --clients LIST      numbers of clients (default 1,2,8,32)
   --seconds N         length of each measurement (default 10)
-  --history N         runs in our store for the second look at 8 clients; 0 leaves it out (default 100000)
+  --history N         runs in a second store of ours, which is measured at 8 clients by turns with the one that has few; 0 leaves it
+                      out (default 100000)
+  --rounds N          how often those two are measured (default 3); medians are shown
   --idle-seconds N    from the start of a worker that serves the API itself to the reading of its memory (default 30)
   --side SIDE         only prefect or only lighterman
   --json              the figures as JSON instead of a table`;
@@ -26,6 +28,7 @@ interface Plan {
   readonly clients: readonly number[];
   readonly seconds: number;
   readonly history: number;
+  readonly rounds: number;
   readonly idleSeconds: number;
   readonly sides: readonly Side[];
   readonly json: boolean;
@@ -53,6 +56,7 @@ function readPlan(args: readonly string[]): Plan | undefined {
       clients: { type: "string", default: "1,2,8,32" },
       seconds: { type: "string", default: "10" },
       history: { type: "string", default: "100000" },
+      rounds: { type: "string", default: "3" },
       "idle-seconds": { type: "string", default: "30" },
       side: { type: "string" },
       json: { type: "boolean", default: false },
@@ -64,6 +68,7 @@ function readPlan(args: readonly string[]): Plan | undefined {
     clients: values.clients.split(",").map(Number),
     seconds: Number(values.seconds),
     history: Number(values.history),
+    rounds: Number(values.rounds),
     idleSeconds: Number(values["idle-seconds"]),
     sides:
       values.side === "prefect" || values.side === "lighterman" ? [values.side] : ["prefect", "lighterman"],
@@ -196,15 +201,15 @@ class Target {
       Array.from({ length: 32 }, async () => {
         while (left > 0) {
           left -= 1;
-          done += 1;
           const isScheduled = left % 10 === 0;
           const state = isScheduled
             ? { type: "SCHEDULED", state_details: { scheduled_time: "2199-01-01T00:00:00Z" } }
             : { type: "COMPLETED" };
           await this.#make(`/deployments/${this.#deploymentId}/create_flow_run`, {
             state,
-            parameters: { n: done },
+            parameters: { n: left },
           });
+          done += 1;
           if (done % 10_000 === 0) console.error(`  ${done} of ${count} runs`);
         }
       }),
@@ -241,17 +246,18 @@ async function measure(plan: Plan, disposables: AsyncDisposables): Promise<void>
   const starts: Record<string, number> = {};
   const idle: Record<string, number> = {};
   const targets = new Map<Side, Target>();
-  for (const side of plan.sides) {
+  const open = async (side: Side): Promise<Target> => {
     const at = performance.now();
     const server = disposables.use(
       side === "prefect" ? await PrefectServer.start() : await EmbeddedServer.start(),
     );
-    starts[side] = (performance.now() - at) / 1000;
+    starts[side] ??= (performance.now() - at) / 1000;
     const target = new Target(server.url);
     disposables.defer(() => target.close());
     await target.prepare();
-    targets.set(side, target);
-  }
+    return target;
+  };
+  for (const side of plan.sides) targets.set(side, await open(side));
   for (const [round, clients] of plan.clients.entries()) {
     const sides = round % 2 === 0 ? plan.sides : plan.sides.toReversed();
     for (const side of sides) {
@@ -262,13 +268,33 @@ async function measure(plan: Plan, disposables: AsyncDisposables): Promise<void>
   }
   const ours = targets.get("lighterman");
   if (ours !== undefined && plan.history > 0) {
-    console.error(`filling our store with ${plan.history} runs`);
-    await ours.fill(plan.history);
-    outcomes.push(await ours.load("lighterman", 8, plan.seconds, plan.history));
+    console.error(`filling a store of ours with ${plan.history} runs`);
+    const filled = await open("lighterman");
+    await filled.fill(plan.history);
+    outcomes.push(...(await compareHistories(plan, ours, filled)));
   }
   if (ours !== undefined) idle["lighterman, server and worker"] = await idleMebibytes(plan.idleSeconds);
   if (plan.json) console.log(JSON.stringify({ startSeconds: starts, idleMiB: idle, outcomes }, null, 2));
   else printOutcomes(outcomes, starts, idle);
+}
+
+/** The rounds of both stores by turns, so that both see the same machine: those of each that have the median rate. */
+async function compareHistories(plan: Plan, few: Target, filled: Target): Promise<readonly Outcome[]> {
+  const rounds: Outcome[] = [];
+  for (let round = 0; round < plan.rounds; round += 1) {
+    const turns = [
+      { target: few, history: 0 },
+      { target: filled, history: plan.history },
+    ];
+    for (const { target, history } of round % 2 === 0 ? turns : turns.toReversed()) {
+      console.error(`lighterman, 8 clients, ${history === 0 ? "few" : history} runs, round ${round + 1}`);
+      rounds.push(await target.load("lighterman", 8, plan.seconds, history));
+    }
+  }
+  return [0, plan.history].flatMap((history) => {
+    const rates = rounds.filter((one) => one.history === history).toSorted((a, b) => a.rate - b.rate);
+    return rates[Math.floor(rates.length / 2)] ?? [];
+  });
 }
 
 /** Resident memory of one process that is server and worker, after so many idle seconds. */
@@ -315,9 +341,10 @@ function printOutcomes(
     );
   }
   const later = outcomes.find(({ history }) => history > 0);
-  if (later !== undefined) {
+  const before = outcomes.at(-2); // measured by turns with it
+  if (later !== undefined && before !== undefined) {
     console.log(
-      `with ${later.history} runs in the store: ${(later.rate / at8.rate).toFixed(2)} × the rate with few`,
+      `with ${later.history} runs in the store: ${(later.rate / before.rate).toFixed(2)} × the rate with few`,
     );
   }
 }

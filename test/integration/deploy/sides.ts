@@ -145,15 +145,12 @@ export async function openSide(who: "prefect" | "lighterman", major: PrefectMajo
   const directory = await realpath(await mkdtemp(join(tmpdir(), "deploy-")));
   // Two servers 2.x that build their page at once fail: they build it in one place.
   const server = await PrefectServer.start({ major, env: { PREFECT_UI_ENABLED: "false" } });
-  for (const [name, pool] of Object.entries(POOLS))
-    await call(server, "POST", "/work_pools/", { name, ...pool });
-  for (const [name, value] of Object.entries(VARIABLES))
-    // Variables of 2.x are texts.
-    await call(server, "POST", "/variables/", {
-      name,
-      value: major === 3 || typeof value === "string" ? value : JSON.stringify(value),
-    });
-  await saveSecrets(server);
+  try {
+    await fill(server);
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
   const open = who === "prefect" ? prefectDeploy : lightermanDeploy;
   const { deploy, stop } = await open(server);
   return {
@@ -166,6 +163,19 @@ export async function openSide(who: "prefect" | "lighterman", major: PrefectMajo
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Makes what the projects refer to. */
+async function fill(server: PrefectServer): Promise<void> {
+  for (const [name, pool] of Object.entries(POOLS))
+    await call(server, "POST", "/work_pools/", { name, ...pool });
+  for (const [name, value] of Object.entries(VARIABLES))
+    // Variables of 2.x are texts.
+    await call(server, "POST", "/variables/", {
+      name,
+      value: server.major === 3 || typeof value === "string" ? value : JSON.stringify(value),
+    });
+  await saveSecrets(server);
 }
 
 async function saveSecrets(server: PrefectServer): Promise<void> {

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +10,7 @@ import { baseImage, DockerEngine, prefectImage } from "../support/docker-engine.
 import { until } from "../support/deadline.ts";
 import { PrefectApi, uniqueName } from "../support/prefect-api.ts";
 import { startWorker, WorkerHome } from "../support/worker-process.ts";
+import type { AddressInfo } from "node:net";
 import type { Deployment, FlowRun } from "../support/prefect-api.ts";
 import type { RunningWorker } from "../support/worker-process.ts";
 
@@ -176,6 +179,32 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
       "it was killed",
       async () => !(await engine.docker("ps", "--format", "{{.Labels}}")).includes(flowRun.id),
     );
+  });
+
+  it("a run is cancelled while its image is being pulled", async ({ expect }) => {
+    const asked: string[] = [];
+    // A registry that knows of the image, and never comes to giving it.
+    const registry = createServer((request, response) => {
+      asked.push(request.url ?? "");
+      if (request.url === "/v2/") response.end("{}");
+    });
+    opened.defer(async () => {
+      registry.closeAllConnections();
+      registry.close();
+      await once(registry, "close");
+    });
+    await once(registry.listen(0, "127.0.0.1"), "listening");
+    const { port } = registry.address() as AddressInfo;
+    const flowRun = await runCommand("true", {
+      image: `127.0.0.1:${port}/slow:1`,
+      image_pull_policy: "Always",
+    });
+    await until("the image is asked for", () => asked.some((path) => path.startsWith("/v2/slow/")), {
+      detail: () => worker.process.output,
+    });
+    await api.cancel(flowRun);
+    expect((await api.waitForEnd(flowRun, 20_000)).state.type).toBe("CANCELLED");
+    expect(await engine.docker("ps", "--all", "--format", "{{.Labels}}")).not.toContain(flowRun.id);
   });
 
   it("an engine that is away is waited for; then the containers are judged, and no line is lost", async ({

@@ -63,6 +63,7 @@ def main(path):
             if request.get("is_engine"):
                 sys.exit(run_engine(request["command"], request["env"], os.path.join(os.path.dirname(path), INTENT)))
             os.execvpe(request["command"][0], request["command"], request["env"])
+    sys.exit(WORKER_IS_GONE)  # where the end of the requests is seen before the thread sees that of the connection
 
 
 def send(connection, message):

@@ -5,6 +5,7 @@ import { coerceError, WorkerError } from "../errors.ts";
 import { mergeObjects } from "../json/object.ts";
 import { parseJson } from "../json/parse.ts";
 import { isJsonObject } from "../json/value.ts";
+import { VERSION_TYPES } from "./schema.ts";
 import { parseYaml } from "./yaml-source.ts";
 
 import type { Json, JsonObject } from "../json/value.ts";
@@ -67,7 +68,7 @@ export async function layOver(
   set("entrypoint", overrides.entrypoint);
   set("description", overrides.description);
   set("version", overrides.version);
-  set("version_type", isGiven(fields["version_type"]) ? undefined : overrides.versionType);
+  set("version_type", isGiven(fields["version_type"]) ? undefined : versionType(overrides));
   set("tags", tags !== undefined && tags.length > 0 ? tags : undefined);
   set("concurrency_limit", concurrencyLimit(overrides));
   if (overrides.enforceParameterSchema === false) set("enforce_parameter_schema", false);
@@ -101,6 +102,14 @@ export async function layOver(
     changed["sla"] = lists.flat();
   }
   return changed;
+}
+
+function versionType({ versionType: type }: DeployOverrides): string | undefined {
+  const types: readonly string[] = VERSION_TYPES;
+  if (type === undefined || types.includes(type)) return type;
+  throw new WorkerError("DEPLOY_REFUSED", `--version-type is '${type}'`, {
+    hint: `It is one of ${types.join(", ")}.`,
+  });
 }
 
 function concurrencyLimit({ concurrencyLimit: limit, collisionStrategy }: DeployOverrides): Json | undefined {

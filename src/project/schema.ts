@@ -129,11 +129,20 @@ const WORK_POOL_FIELDS = {
 
 const workPool = z.looseObject(WORK_POOL_FIELDS);
 
+export const VERSION_TYPES = [
+  "prefect:simple",
+  "vcs:github",
+  "vcs:gitlab",
+  "vcs:bitbucket",
+  "vcs:azuredevops",
+  "vcs:git",
+] as const;
+
 export const DEPLOYMENT_FIELDS = {
   name: optionalText.describe("What `-n` and `flow/name` call it; unique for its flow."),
   version: optionalText.describe("Of the deployment; without it the flow's, or the commit."),
   version_type: z
-    .enum(["prefect:simple", "vcs:github", "vcs:gitlab", "vcs:bitbucket", "vcs:azuredevops", "vcs:git"])
+    .enum(VERSION_TYPES)
     .nullable()
     .optional()
     .describe("Where the version is taken from when none is given."),

@@ -22,13 +22,20 @@ export const SERVER: readonly Call[] = [
   { request: "POST /flows/", body: { name: "x" }, headers: { authorization: "Basic nonsense" } },
   {
     request: "GET /collections/views/aggregate-worker-metadata",
-    isPartial: "Only the worker type that Lighterman serves.",
+    isPartial: "Only the worker types that Lighterman serves.",
     differs: {
       "prefect.process.description": "Our own words.",
       "prefect.process.documentation_url": "The front page.",
       "prefect.process.logo_url": "None.",
       "prefect.process.default_base_job_configuration.variables":
         "That of the installed Prefect; the registry's is older.",
+      "prefect-docker.docker.description": "Our own words.",
+      "prefect-docker.docker.documentation_url": "The front page.",
+      "prefect-docker.docker.logo_url": "None.",
+      "prefect-docker.docker.default_base_job_configuration.job_configuration":
+        "That of prefect-docker 0.7.4; the registry's is older.",
+      "prefect-docker.docker.default_base_job_configuration.variables":
+        "Our own words, and the variable pull.",
     },
   },
   {

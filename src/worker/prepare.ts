@@ -108,8 +108,8 @@ export async function announceSubmission({ flowRun, record }: Claim, room: RunRo
   const proposal = submitting(record.entry.transitionIds.submitting);
   await api.setFlowRunState(flowRun.id, proposal, { force: false, ...options }).catch(() => undefined);
   const traceparent = room.observer.traceparent(flowRun.id);
-  // After the state, for at the same time a SQLite server answers 503 to one of them; labels may come late.
-  api
+  // After the state, for at the same time a SQLite server answers 503 to one of them.
+  const labelled = api
     .updateFlowRunLabels(flowRun.id, {
       // Where the engine finds its parent span (prefect/telemetry/run_telemetry.py).
       ...(traceparent === null ? {} : { __OTEL_TRACEPARENT: traceparent }),
@@ -119,4 +119,6 @@ export async function announceSubmission({ flowRun, record }: Claim, room: RunRo
       "prefect.work-pool.id": pool.id,
     })
     .catch(() => undefined);
+  // Labels may come late, but for the one that the engine reads when it starts.
+  if (traceparent !== null) await labelled;
 }

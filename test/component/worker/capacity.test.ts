@@ -121,7 +121,7 @@ describe.concurrent("capacity", () => {
 
   it("a run is claimed ahead, and starts at its time", async ({ expect }) => {
     await using scene = await openScene();
-    const scheduledTime = new Date(Date.now() + 1500);
+    const scheduledTime = new Date(Date.now() + 5000); // the worker starts first
     const run = scene.script("exit 0", { run: { scheduledTime } });
     const worker = await scene.worker({ env: SELDOM });
     expect((await scene.server.waitForEnd(run.id)).name).toBe("Completed");

@@ -15,7 +15,7 @@ import { TransferProgress } from "./transfer-progress.ts";
 
 import type { BuildContext, ExtraFile } from "./build-context.ts";
 import type { DockerEnvironment } from "./docker-config.ts";
-import type { DockerEngine } from "./engine.ts";
+import type { DockerEngine, EngineRequest } from "./engine.ts";
 
 /** How an image is built; the names are docker-py's where the engine has others. */
 export interface BuildOptions {
@@ -45,6 +45,12 @@ export interface BuildOptions {
 }
 
 const REMOTE = /^(?:https?:\/\/|git:\/\/|github\.com\/|git@)/;
+
+/** True for a build context that the engine fetches itself: a git repository or an archive. */
+export function isRemoteContext(path: string): boolean {
+  return REMOTE.test(path);
+}
+
 const LARGE_CONTEXT_BYTES = 500e6;
 
 /**
@@ -54,7 +60,7 @@ const LARGE_CONTEXT_BYTES = 500e6;
 export async function buildImage(engine: DockerEngine, options: BuildOptions): Promise<string> {
   const { name, path, env, onLine, onProgress, signal } = options;
   const what = `The image ${name} could not be built`;
-  const isRemote = REMOTE.test(path);
+  const isRemote = isRemoteContext(path);
   const { dockerfile, context } = isRemote
     ? { dockerfile: options.dockerfile, context: undefined }
     : await localContext(options);
@@ -66,7 +72,8 @@ export async function buildImage(engine: DockerEngine, options: BuildOptions): P
   try {
     const { body } = await engine.stream({
       method: "POST",
-      path: `/build?${query(options, dockerfile, isRemote ? path : undefined)}`,
+      path: "/build",
+      query: queryOf(options, dockerfile, isRemote ? path : undefined),
       what,
       signal,
       ...(context === undefined ? {} : { body: context.archive }),
@@ -127,20 +134,25 @@ function tellSize({ files, bytes }: BuildContext, onProgress: (text: string) => 
   );
 }
 
-function query(options: BuildOptions, dockerfile: string, remote: string | undefined): string {
+function queryOf(
+  options: BuildOptions,
+  dockerfile: string,
+  remote: string | undefined,
+): NonNullable<EngineRequest["query"]> {
   const { buildArgs = {}, labels = {}, extraHosts = [], cacheFrom = [], parameters = {}, env } = options;
-  // Intermediate containers are removed, as Docker's client does; docker-py leaves them.
-  const all = { rm: true, forcerm: true, ...parameters };
-  const params = new URLSearchParams({ dockerfile, labels: JSON.stringify(labels) });
   const args = { ...configuredProxies(env), ...buildArgs };
-  if (Object.keys(args).length > 0) params.set("buildargs", JSON.stringify(args));
-  if (cacheFrom.length > 0) params.set("cachefrom", JSON.stringify(cacheFrom));
-  if (remote !== undefined) params.set("remote", remote);
-  for (const host of extraHosts) params.append("extrahosts", host);
-  for (const [name, value] of Object.entries(all)) {
-    params.set(name, typeof value === "boolean" ? (value ? "1" : "0") : String(value));
-  }
-  return params.toString();
+  return {
+    dockerfile,
+    labels,
+    buildargs: Object.keys(args).length > 0 ? args : undefined,
+    cachefrom: cacheFrom.length > 0 ? JSON.stringify(cacheFrom) : undefined,
+    remote,
+    extrahosts: extraHosts,
+    // Intermediate containers are removed, as Docker's client does; docker-py leaves them.
+    rm: true,
+    forcerm: true,
+    ...parameters,
+  };
 }
 
 /** The proxies of config.json, which Docker's client hands to every build (docker/utils/proxy.py). */

@@ -1,4 +1,5 @@
 import { FrameDecoder } from "./log-frames.ts";
+import { nanosecondsOf } from "./timestamp.ts";
 
 import type { DockerEngine } from "./engine.ts";
 import type { OutputStream } from "./log-frames.ts";
@@ -94,7 +95,6 @@ class TerminalLines {
 
 /** `2026-01-02T03:04:05.000000006Z` → `1767323045.000000006`, as the engine's `since` wants it. */
 export function unixTime(timestamp: string): string {
-  const [, whole, fraction = "", zone] = /^([^.]*?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(timestamp) ?? [];
-  const seconds = Date.parse(`${whole ?? ""}${zone ?? ""}`) / 1000;
-  return `${seconds}.${fraction.padEnd(9, "0")}`;
+  const nanoseconds = nanosecondsOf(timestamp);
+  return `${nanoseconds / 1_000_000_000n}.${String(nanoseconds % 1_000_000_000n).padStart(9, "0")}`;
 }

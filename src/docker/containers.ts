@@ -90,6 +90,13 @@ export async function inspectContainer(
   }
 }
 
+const RUNNING = new Set(["running", "paused", "restarting"]);
+
+/** False for a container that has ended, or was never started. */
+export function isRunning({ State: state }: ContainerInspection): boolean {
+  return RUNNING.has(state.Status);
+}
+
 /** Lists containers, running or not, that bear all the labels (`name` or `name=value`). */
 export async function listContainers(
   engine: DockerEngine,

@@ -7,8 +7,8 @@ import type { Dispatcher } from "undici";
 import type { Readable } from "node:stream";
 import type { EngineAddress } from "./engine-address.ts";
 
-/** A value of a query: booleans become 1 and 0, objects JSON (the engine's filters), undefined is left out. */
-type QueryValue = string | number | boolean | object | undefined;
+/** A value of a query: booleans become 1 and 0, a list one value each, other objects JSON (the engine's filters), undefined is left out. */
+type QueryValue = string | number | boolean | readonly string[] | object | undefined;
 
 export interface EngineRequest {
   readonly method: "GET" | "POST" | "DELETE" | "PUT" | "HEAD";
@@ -178,16 +178,9 @@ function queryOf(query: EngineRequest["query"]): string {
   const params = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) {
     if (value === undefined) continue;
-    params.set(
-      key,
-      typeof value === "boolean"
-        ? value
-          ? "1"
-          : "0"
-        : typeof value === "object"
-          ? JSON.stringify(value)
-          : String(value),
-    );
+    if (Array.isArray(value)) for (const item of value) params.append(key, String(item));
+    else if (typeof value === "boolean") params.set(key, value ? "1" : "0");
+    else params.set(key, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
   const text = params.toString();
   return text === "" ? "" : `?${text}`;

@@ -1,10 +1,11 @@
-import { access, realpath, writeFile } from "node:fs/promises";
+import { realpath, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { Document, isMap, isScalar } from "yaml";
 
 import { WorkerError } from "../errors.ts";
 import { applyValues } from "../templating/index.ts";
+import { exists } from "../steps/existence.ts";
 import { runTool } from "../steps/tool.ts";
 import { closest } from "./closest.ts";
 import { RECIPES } from "./recipes.ts";
@@ -197,13 +198,4 @@ export async function writeFiles(
     written.push(name);
   }
   return written;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false; // not there, or not for us
-  }
 }

@@ -1,5 +1,4 @@
 import { WorkerError } from "../errors.ts";
-import { OutputTail } from "./attempt.ts";
 import { RunReturned, RunStopped } from "./control.ts";
 import { commandLine } from "./job.ts";
 import { startAttempt } from "./launch.ts";
@@ -29,9 +28,7 @@ export async function runCommand(
   }
   await run.announced;
   await enterRunning(run, room, progress);
-  const tail = new OutputTail();
-  const log = room.runLogs.forRun(run.flowRun.id, "prefect.flow_runs");
-  return await startAttempt(run, "command", tail, room, {
+  return await startAttempt(run, "command", room, {
     // In a container a path is one of the image's.
     command:
       room.workerType === "docker" ? run.job.command : commandLine(run.job, "", run.workspace.directory),
@@ -39,14 +36,20 @@ export async function runCommand(
     env: code.env,
     splitStderr: true,
     keepStatus: true,
-    onLine: (line, stream) => {
-      const text = room.redactor.redact(line);
-      tail.add(text);
-      if (stream === "stderr") log.warn(text);
-      else log.info(text);
-      if (run.job.streamOutput) room.onOutput(text);
-    },
+    onLine: shipOutput(run.flowRun.id, room),
   });
+}
+
+/** Takes a program's output, with secrets masked, to the run's logs. */
+export function shipOutput(
+  flowRunId: string,
+  room: Pick<RunRoom, "runLogs">,
+): (text: string, stream: "stdout" | "stderr") => void {
+  const log = room.runLogs.forRun(flowRunId, "prefect.flow_runs");
+  return (text, stream) => {
+    if (stream === "stderr") log.warn(text);
+    else log.info(text);
+  };
 }
 
 // A prefetched run is early: the server answers WAIT until its scheduled time (protocol §2.3).

@@ -9,10 +9,9 @@ import { StepError } from "../steps/errors.ts";
 import { bridgeCommand, ImageBridge, prepareBridge } from "../steps/image-bridge.ts";
 import { imageObstacle } from "../steps/image-plan.ts";
 import { ImageSteps } from "../steps/image-steps.ts";
-import { OutputTail } from "./attempt.ts";
 import { STEPS_DIRECTORY, tellingWhy } from "./container-intent.ts";
 import { environmentWith } from "./environment.ts";
-import { pullsByItself } from "./job.ts";
+import { pullsByItself, runsEngine } from "./job.ts";
 import { startAttempt } from "./launch.ts";
 import { stepLog } from "./pull.ts";
 
@@ -48,8 +47,7 @@ export async function isPulledByWorker(run: PreparedRun, room: RunRoom): Promise
 async function obstacleTo(run: PreparedRun, deployment: Deployment, room: RunRoom): Promise<string | null> {
   if (!(await room.launcher.sharesFiles()))
     return "the container engine does not share the files of the worker's machine";
-  const isOther = run.job.command !== null && !pullsByItself(run.job);
-  if (run.job.pull === "auto" && isOther) return "the job has a command of its own";
+  if (run.job.pull === "auto" && !runsEngine(run.job)) return "the job has a command of its own";
   return imageObstacle(deployment);
 }
 
@@ -91,8 +89,7 @@ export async function launchWithCode(run: PreparedRun, room: RunRoom, timings: T
       room.events.pullStep(run, step);
     });
     timings.enter("launch");
-    const isEngine = run.job.command === null || pullsByItself(run.job);
-    await image.become(code, entrypoint, commandWithCode(run.job), isEngine);
+    await image.become(code, entrypoint, commandWithCode(run.job), runsEngine(run.job));
     const attempt = await container.start();
     const infrastructure = tellingWhy(attempt.infrastructure, run.workspace.directory);
     control.attach(infrastructure);
@@ -170,10 +167,8 @@ class CodeContainer {
 
   async #start(): Promise<Attempt> {
     const { job, announced } = this.#run;
-    const tail = new OutputTail();
     await announced;
-    const kind = job.command === null || pullsByItself(job) ? "engine" : "custom";
-    return await startAttempt(this.#run, kind, tail, this.#room, {
+    return await startAttempt(this.#run, runsEngine(job) ? "engine" : "custom", this.#room, {
       command: bridgeCommand(THERE.steps),
       cwd: "/",
       env: this.#run.env,
@@ -183,11 +178,6 @@ class CodeContainer {
           { source: this.#place.workspace, target: THERE.workspace },
           { source: this.#place.steps, target: THERE.steps },
         ],
-      },
-      onLine: (line) => {
-        const text = this.#room.redactor.redact(line);
-        tail.add(text);
-        if (job.streamOutput) this.#room.onOutput(text);
       },
     });
   }

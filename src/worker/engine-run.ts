@@ -1,5 +1,4 @@
 import { codeEnvironment } from "../steps/environment.ts";
-import { OutputTail } from "./attempt.ts";
 import { commandLine } from "./job.ts";
 import { startAttempt } from "./launch.ts";
 
@@ -10,20 +9,14 @@ import type { RunRoom } from "./room.ts";
 
 /** Starts Prefect's engine (or the configured command) on the pulled code (protocol §6.2). */
 export async function launchEngine(run: PreparedRun, code: PulledCode, room: RunRoom): Promise<Attempt> {
-  const tail = new OutputTail();
   const python = run.job.command === null ? (code.python ?? (await room.python())) : "";
   await run.announced;
-  return await startAttempt(run, run.job.command === null ? "engine" : "custom", tail, room, {
+  return await startAttempt(run, run.job.command === null ? "engine" : "custom", room, {
     command: commandLine(run.job, python, run.workspace.directory),
     cwd: code.directory,
     env:
       code.entrypoint === null
         ? code.env
         : codeEnvironment(code.env, { ...code, entrypoint: code.entrypoint }),
-    onLine: (line) => {
-      const text = room.redactor.redact(line);
-      tail.add(text);
-      if (run.job.streamOutput) room.onOutput(text);
-    },
   });
 }

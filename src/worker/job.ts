@@ -134,3 +134,8 @@ export function pullsByItself(job: Job): boolean {
   const index = job.command?.indexOf("flow-run") ?? -1;
   return index !== -1 && job.command?.[index + 1] === "execute";
 }
+
+/** True when what is started is Prefect's engine, or its runner, which starts one: it reports the run's states itself. */
+export function runsEngine(job: Job): boolean {
+  return job.command === null || pullsByItself(job);
+}

@@ -1,15 +1,18 @@
+import { OutputTail } from "./attempt.ts";
 import { containerOf } from "./container.ts";
 
 import type { ContainerSpec, LaunchSpec } from "../launcher/types.ts";
-import type { Attempt, OutputTail } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunRoom } from "./room.ts";
 
-/** Starts a run's process and notes it in the journal at once. */
+/**
+ * Starts a run's process and notes it in the journal at once. Its output, with secrets masked, goes to the worker's console where the
+ * job wants that; `onLine` may take it further. Its last lines are kept for the message of a crash.
+ */
 export async function startAttempt(
   run: PreparedRun,
   kind: Attempt["kind"],
-  tail: OutputTail,
   room: RunRoom,
   spec: Omit<LaunchSpec, "flowRunId" | "attempt" | "outputFile" | "signal" | "container"> & {
     /** Laid over what every container of the run has. */
@@ -21,13 +24,20 @@ export async function startAttempt(
   const { flowRun, record, control } = run;
   control.signal.throwIfAborted();
   const isContainer = room.workerType === "docker";
-  const { container, attachLater = false, ...rest } = spec;
+  const { container, attachLater = false, onLine, ...rest } = spec;
+  const tail = new OutputTail();
   const infrastructure = await room.launcher.launch({
     ...rest,
     flowRunId: flowRun.id,
     attempt: record.entry.attempt,
     outputFile: run.outputFile,
     signal: control.signal,
+    onLine(line, stream) {
+      const text = room.redactor.redact(line);
+      tail.add(text);
+      onLine?.(text, stream);
+      if (run.job.streamOutput) room.onOutput(text);
+    },
     ...(isContainer ? { container: { ...containerOf(run, room), ...container } } : {}),
   });
   try {

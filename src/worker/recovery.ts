@@ -1,5 +1,6 @@
 import { coerceError } from "../errors.ts";
 import { isCancelledUnlaunched } from "./claim.ts";
+import { shipOutput } from "./command-run.ts";
 import { hasBegunFlow } from "./container.ts";
 import { tellingWhy } from "./container-intent.ts";
 import { RunControl } from "./control.ts";
@@ -159,13 +160,9 @@ async function settleLaunched(orphan: Orphan, handle: Attempt["infrastructure"][
 }
 
 /** What a command writes from now on goes to its logs; what it wrote while nobody watched stands in its file only. */
-function shipping(flowRunId: string, room: RunRoom): (line: string, stream: "stdout" | "stderr") => void {
-  const log = room.runLogs.forRun(flowRunId, "prefect.flow_runs");
-  return (line, stream) => {
-    const text = room.redactor.redact(line);
-    if (stream === "stderr") log.warn(text);
-    else log.info(text);
-  };
+function shipping(flowRunId: string, room: RunRoom): ReturnType<typeof shipOutput> {
+  const ship = shipOutput(flowRunId, room);
+  return (line, stream) => ship(room.redactor.redact(line), stream);
 }
 
 function goneInfrastructure(handle: Infrastructure["handle"]): Infrastructure {

@@ -1,6 +1,7 @@
 import { coerceError } from "../../errors.ts";
 import {
   inspectContainer,
+  isRunning,
   killContainer,
   removeContainer,
   stopContainer,
@@ -41,7 +42,6 @@ const KILL_LEEWAY_MS = 250;
 /** Prefect's runner has a grace of its own for the flow (protocol §7.2), notices a cancellation within 10 s, and runs hooks. */
 const RUNNER_GRACE_MS = 30_000;
 const RUNNER_DELAY_MS = 15_000;
-const RUNNING = new Set(["running", "paused", "restarting"]);
 
 /**
  * One container, started by us or adopted. Its end is what the engine says of it; an engine that is away is waited for.
@@ -136,7 +136,7 @@ export class DockerAttempt implements Infrastructure {
         return code === 0 ? { kind: "gone", removed: true } : { kind: "exited", code, removed: true };
       }
       // An engine that starts again may tell of an end before it has looked.
-      if (!RUNNING.has(found.State.Status)) return this.#resultOf(found.State);
+      if (!isRunning(found)) return this.#resultOf(found.State);
       await clock.sleep(LOOK_AGAIN_MS, signal);
     }
   }

@@ -1,6 +1,6 @@
 import { coerceError } from "../../errors.ts";
 import { readContainerLogs } from "../../docker/container-logs.ts";
-import { inspectContainer } from "../../docker/containers.ts";
+import { inspectContainer, isRunning } from "../../docker/containers.ts";
 import { isEngineAway, isNotFound } from "../../docker/engine-errors.ts";
 import { LineSplitter } from "../process/line-splitter.ts";
 import { compareTimes, isKept } from "./output-file.ts";
@@ -25,7 +25,6 @@ export interface LogFollowerOptions {
 
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5000;
-const RUNNING = new Set(["running", "paused", "restarting"]);
 
 /** Follows a container's output from where its file ends, over any number of connections: no entry is lost or comes twice. */
 export class LogFollower {
@@ -64,7 +63,7 @@ export class LogFollower {
           const hasRead = await this.#read(true);
           const found = await inspectContainer(engine, id, signal);
           if (found === null) break;
-          if (!RUNNING.has(found.State.Status)) {
+          if (!isRunning(found)) {
             // What came while the connection broke.
             await this.#read(false);
             break;

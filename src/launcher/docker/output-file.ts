@@ -1,4 +1,7 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+
+import { nanosecondsOf } from "../../docker/timestamp.ts";
+import { readLastBytes } from "../last-bytes.ts";
 
 import type { LogEntry } from "../../docker/container-logs.ts";
 import type { OutputStream } from "../../docker/log-frames.ts";
@@ -80,15 +83,8 @@ export function isKept(position: Position | undefined, timestamp: string, seen: 
 /** Orders RFC 3339 times by their nanoseconds, whatever their zone and number of digits. */
 export function compareTimes(a: string, b: string): number {
   if (a === b) return 0;
-  const [left, right] = [nanoseconds(a), nanoseconds(b)];
+  const [left, right] = [nanosecondsOf(a), nanosecondsOf(b)];
   return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function nanoseconds(time: string): bigint {
-  const [, whole = "", fraction = "", zone = "Z"] =
-    /^([^.]*?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(time) ?? [];
-  const seconds = Date.parse(`${whole}${zone}`) / 1000;
-  return Number.isNaN(seconds) ? 0n : BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
 
 function advance(position: Position | undefined, timestamp: string): Position {
@@ -99,13 +95,7 @@ function advance(position: Position | undefined, timestamp: string): Position {
 
 /** The text of the file's last lines. */
 export function readLastLines(path: string, count: number, maxBytes: number): string[] {
-  let text: string;
-  try {
-    text = readFileSync(path).subarray(-maxBytes).toString();
-  } catch {
-    return []; // not there, or swept already
-  }
-  return text
+  return readLastBytes(path, maxBytes)
     .split("\n")
     .flatMap((line) => (LINE.test(line) ? [line.replace(LINE, "").trimEnd()] : []))
     .filter((line) => line.trim() !== "")

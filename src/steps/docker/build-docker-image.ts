@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 
-import { buildImage } from "../../docker/build-image.ts";
+import { buildImage, isRemoteContext } from "../../docker/build-image.ts";
 import { tagImage } from "../../docker/images.ts";
 import { isPythonTruthy, pythonStr } from "../../json/python.ts";
+import { isJsonObject } from "../../json/value.ts";
 import { systemClock } from "../../lifecycle/clock.ts";
 import { StepInputs } from "../step-inputs.ts";
 import { withEngine } from "./engine-session.ts";
@@ -94,7 +95,7 @@ async function run(inputs: JsonObject, context: StepContext): Promise<StepOutcom
   const id = await withEngine(env, async (engine) => {
     const built = await buildImage(engine, {
       name: `${name}:${tag}`,
-      path: /^[a-z]+:\/\/|^git@|^github\.com\//.test(path) ? path : resolve(cwd, path),
+      path: isRemoteContext(path) ? path : resolve(cwd, path),
       dockerfile: dockerfile === "auto" || dockerfile === "" ? "Dockerfile" : dockerfile,
       extraFiles,
       buildArgs,
@@ -132,8 +133,7 @@ function defaultTag(): string {
 }
 
 function buildArgsOf(value: Json | undefined): Readonly<Record<string, string | null>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    return mappingOf("buildargs", value);
+  if (!isJsonObject(value)) return mappingOf("buildargs", value);
   const unset = Object.entries(value).filter(([, item]) => item === null);
   const set = Object.entries(value).filter(([, item]) => item !== null);
   return {

@@ -1,7 +1,8 @@
-import { access, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 
 import { StepError } from "../errors.ts";
+import { exists } from "../existence.ts";
 import { discoverPython } from "../python.ts";
 
 import type { StepContext } from "../types.ts";
@@ -61,12 +62,5 @@ export async function keepDockerfile(text: string, path: string, context: StepCo
   await writeFile(resolve(context.cwd, path), text);
   context.log.info(
     `Kept the generated Dockerfile as ${path}: name it as \`dockerfile\` to build with it from now on`,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
   );
 }

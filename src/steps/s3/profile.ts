@@ -1,8 +1,8 @@
-import { access } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
 import { StepError } from "../errors.ts";
+import { exists } from "../existence.ts";
 
 import type { StepContext } from "../types.ts";
 
@@ -65,11 +65,4 @@ async function readSections(
   if (!isThere.includes(true)) return {};
   const { parseProfiles } = await import("./aws-profiles.ts");
   return await parseProfiles({ configFilepath: configFile, filepath: credentialsFile, ignoreCache: true });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

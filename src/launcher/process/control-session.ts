@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import * as z from "zod/mini";
 
 import type { Socket } from "node:net";
@@ -9,6 +10,8 @@ const INTENT_BYTES = { cancel: "c", reschedule: "r", relinquish: "q" } as const;
 
 const ACKNOWLEDGED = 0x61; // 'a'
 const RECEIPT = 0x01;
+/** Of the event loop: one ends, one accepts a connection, one reads its token. */
+const ARRIVAL_TURNS = 3;
 const RECEIPT_TAKEN = Buffer.from([0x02]);
 const HELLO = Buffer.from([0x00, 0x50, 0x46]); // NUL 'P' 'F', then version and capabilities
 const HELLO_LENGTH = 5;
@@ -72,6 +75,8 @@ export class ControlSession {
    * has already concluded the attempt, or `signal` was aborted first. An intent is told once.
    */
   async tell(intent: keyof typeof INTENT_BYTES, signal: AbortSignal): Promise<boolean> {
+    // The reason to stop may have overtaken the connection of an engine that has just begun.
+    for (let turns = 0; this.#socket === undefined && turns < ARRIVAL_TURNS; turns += 1) await turn();
     if (this.#socket !== undefined && !this.#isIntentSent && this.#receipt === undefined) {
       this.#isIntentSent = true;
       this.#socket.write(INTENT_BYTES[intent]);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, it } from "vitest";
 
 import { createControlChannel } from "../../../src/launcher/process/control-channel.ts";
@@ -170,6 +171,27 @@ describe("junk", () => {
     await once(socket, "close", { signal: never() });
     expect(registration.session.receipt).toBeUndefined();
   });
+});
+
+// Connects and acknowledges in a thread of its own, for ours stands still meanwhile.
+const BUSY_ENGINE = `
+  const { workerData } = require("node:worker_threads");
+  const socket = require("node:net").connect(workerData.port, "127.0.0.1");
+  socket.on("data", () => socket.end("a"));
+  socket.write(workerData.token + "\\n", () => {
+    Atomics.store(workerData.sent, 0, 1);
+    Atomics.notify(workerData.sent, 0);
+  });
+`;
+
+it("tells an engine whose connection has arrived, but could not be looked at yet", async ({ expect }) => {
+  const { PREFECT__CONTROL_PORT: port, PREFECT__CONTROL_TOKEN: token } = registration.env;
+  const sent = new Int32Array(new SharedArrayBuffer(4));
+  const thread = new Worker(BUSY_ENGINE, { eval: true, workerData: { port: Number(port), token, sent } });
+  expect(Atomics.wait(sent, 0, 0, 5000)).not.toBe("timed-out");
+  expect(registration.session.isConnected).toBe(false);
+  expect(await registration.session.tell("cancel", never())).toBe(true);
+  await once(thread, "exit", { signal: never() });
 });
 
 it("a token works once, and not after release", async ({ expect }) => {

@@ -19,6 +19,7 @@ connection with nothing around it, is shown beside them: nobody who sends one by
   --server KINDS      of prefect (on SQLite), prefect-postgres (needs Debian's package postgresql), lighterman; several with
                       commas between them (default prefect,lighterman)
   --side SIDE         only prefect or only lighterman
+  --imported          flows of a type of their own, which have to be imported to be read
   --json              the figures as JSON instead of a table`;
 
 const LIGHTERMAN = fileURLToPath(new URL("../../dist/lighterman.js", import.meta.url));
@@ -53,6 +54,7 @@ export async function main(args: readonly string[]): Promise<void> {
       rounds: { type: "string", default: "3" },
       server: { type: "string", default: "prefect,lighterman" },
       side: { type: "string" },
+      imported: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -70,7 +72,7 @@ export async function main(args: readonly string[]): Promise<void> {
     log: (line) => (values.json ? undefined : console.error(line)),
   };
   try {
-    await writeProject(directory, settings.count);
+    await writeProject(directory, settings.count, values.imported);
     const figures: Figure[] = [];
     for (const kind of values.server.split(",")) figures.push(...(await measure(kind, settings)));
     if (values.json) console.log(JSON.stringify(figures, null, 2));
@@ -168,9 +170,10 @@ async function postAll(url: string, count: number): Promise<number> {
   return (performance.now() - begin) / 1000;
 }
 
-async function writeProject(directory: string, count: number): Promise<void> {
+async function writeProject(directory: string, count: number, isImported: boolean): Promise<void> {
+  const type = isImported ? "\nclass Size(int):\n    pass\n" : "";
   for (let file = 0; file < FILES; file += 1) {
-    const text = `from prefect import flow\n\n@flow\ndef flow_${file}(n: int = 1, name: str = "x"):\n    "A flow."\n`;
+    const text = `from prefect import flow\n${type}\n@flow\ndef flow_${file}(n: ${isImported ? "Size" : "int"} = 1, name: str = "x"):\n    "A flow."\n`;
     await writeFile(join(directory, `flow_${file}.py`), text);
   }
   const deployments = Array.from({ length: count }, (_, index) => {

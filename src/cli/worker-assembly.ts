@@ -165,7 +165,7 @@ async function readTemplate(file: string | undefined): Promise<JsonObject | null
 /** The server's announcements over `/events/out`; without them the worker polls as ever. */
 function createAnnouncer({ client, logger }: Session): Announcer {
   return {
-    async subscribe({ workPoolId, onConnected, onScheduled, onCancelling, signal }) {
+    async subscribe({ workPoolId, onConnected, onDisconnected, onScheduled, onCancelling, signal }) {
       await subscribeToEvents({
         transport: client.transport,
         filter: () => ({
@@ -178,11 +178,13 @@ function createAnnouncer({ client, logger }: Session): Announcer {
           else onScheduled(flowRunId);
         },
         onConnected,
-        onDisconnected: (err) =>
+        onDisconnected(err) {
+          onDisconnected();
           logger.info(
             { err },
             "The server's event stream is not available; polling goes on, with some seconds of delay",
-          ),
+          );
+        },
         onProblem: (err) => logger.debug({ err }, "An event could not be understood"),
         clock: systemClock,
         signal,

@@ -13,6 +13,7 @@ const SNAPSHOT: WorkerSnapshot = {
   slots: { limit: null, inUse: 0 },
   startSlots: { limit: 2, inUse: 0 },
   lastPollAt: 0,
+  isEventStreamConnected: true,
   drainsUntil: null,
   lateLoops: [],
   runs: [],

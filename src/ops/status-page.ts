@@ -23,6 +23,7 @@ export function statusPage(status: Status): string {
     ["Work queues", status.work_queues.length === 0 ? "all" : status.work_queues.join(", ")],
     ["Slots", `${slots.in_use} of ${slots.limit ?? "any number"}`],
     ["Last poll", status.last_poll ?? "none yet"],
+    ["Event stream", status.is_event_stream_connected ? "connected" : "not connected; polling does its work"],
     ["API", status.api_url],
     ["Up", `${duration(status.uptime_seconds)}, since ${status.started ?? ""}`],
     ["Version", `${status.version}, pid ${status.pid}`],

@@ -26,6 +26,7 @@ const STATUS = statusOf(
     slots: { limit: 4, inUse: 2 },
     startSlots: { limit: 2, inUse: 1 },
     lastPollAt: RHYTHM.now - 1000,
+    isEventStreamConnected: true,
     drainsUntil: RHYTHM.now + 30_000,
     lateLoops: [],
     runs: [RUN, { ...RUN, id: "2", name: "calm-fox", deploymentName: null, phase: "run" as const }],
@@ -61,7 +62,7 @@ describe("status", () => {
   it("as text: a summary, the worker, a line for each run", ({ expect }) => {
     expect(statusText(STATUS).split("\n")).toEqual([
       "Worker 'w' drains, for pool 'p': 2 flow runs (1 pull, 1 run), 2 of 4 slots. The worker is stopping and takes no more flow runs",
-      "  up 20455d 3h, version 1.2.3, pid 42, API http://127.0.0.1:4200/api, last poll 2026-01-02T03:04:04.000Z",
+      "  up 20455d 3h, version 1.2.3, pid 42, API http://127.0.0.1:4200/api, last poll 2026-01-02T03:04:04.000Z, event stream connected",
       `  ${RUN.name} (${RUN.id}, etl/nightly): pull for 1m 05s, waiting for pull step 2`,
       "  calm-fox (2, d): run for 1m 05s, waiting for pull step 2",
     ]);

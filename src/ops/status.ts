@@ -39,6 +39,7 @@ export function statusOf(snapshot: WorkerSnapshot, rhythm: Rhythm, facts: Worker
     },
     work_queues: snapshot.workQueues,
     last_poll: instant(snapshot.lastPollAt),
+    is_event_stream_connected: snapshot.isEventStreamConnected,
     slots: { limit: slots.limit, in_use: slots.inUse },
     start_slots: { limit: startSlots.limit, in_use: startSlots.inUse },
     flow_runs: snapshot.runs.map((run) => runStatus(run, rhythm.now)),
@@ -84,7 +85,7 @@ function countsOf(phases: readonly string[]): string {
 export function statusText(status: Status): string {
   return [
     summaryOf(status),
-    `  up ${duration(status.uptime_seconds)}, version ${status.version}, pid ${status.pid}, API ${status.api_url}, last poll ${status.last_poll ?? "none"}`,
+    `  up ${duration(status.uptime_seconds)}, version ${status.version}, pid ${status.pid}, API ${status.api_url}, last poll ${status.last_poll ?? "none"}, event stream ${status.is_event_stream_connected ? "connected" : "not connected"}`,
     ...status.flow_runs.map(
       (run) =>
         `  ${run.name} (${run.id}${deploymentOf(run) === "" ? "" : `, ${deploymentOf(run)}`}): ${run.phase} for ${duration(run.phase_seconds)}, waiting for ${run.waiting_for}`,

@@ -15,6 +15,7 @@ function snapshotWith(fields: Partial<WorkerSnapshot> = {}): WorkerSnapshot {
     slots: { limit: 4, inUse: 0 },
     startSlots: { limit: 2, inUse: 0 },
     lastPollAt: RHYTHM.now - 5000,
+    isEventStreamConnected: true,
     drainsUntil: null,
     lateLoops: [],
     runs: [],

@@ -12,6 +12,8 @@ export interface WorkerObserver {
   /** A poll that was answered; `due` runs were in the answer. */
   readonly polled?: (due: number, durationMs: number) => void;
   readonly pollFailed?: (error: Error) => void;
+  /** The stream of the server's announcements came, or went; also when the first attempt to open it fails. */
+  readonly eventStreamChanged?: (isConnected: boolean) => void;
   /** A run was taken in hand: to claim it, or, without timings, because an earlier worker left it behind. */
   readonly runTaken?: (run: ObservedRun) => void;
   /** It left `from`, where it was for `spentMs`. */
@@ -49,6 +51,7 @@ export function observeAll(
     stateChanged: (state) => each((observer) => observer.stateChanged?.(state)),
     polled: (due, durationMs) => each((observer) => observer.polled?.(due, durationMs)),
     pollFailed: (error) => each((observer) => observer.pollFailed?.(error)),
+    eventStreamChanged: (isConnected) => each((observer) => observer.eventStreamChanged?.(isConnected)),
     runTaken: (run) => each((observer) => observer.runTaken?.(run)),
     runEntered: (run, phase, from, spentMs) =>
       each((observer) => observer.runEntered?.(run, phase, from, spentMs)),

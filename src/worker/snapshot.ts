@@ -20,6 +20,8 @@ export interface WorkerSnapshot {
   readonly startSlots: Slots;
   /** Of the last poll that was answered. */
   readonly lastPollAt: number | null;
+  /** Whether the server's announcements come; without them runs and cancellations are found by polling only. */
+  readonly isEventStreamConnected: boolean;
   /** When the runs are handed back, while it drains. */
   readonly drainsUntil: number | null;
   /** Loops that were to be heard of and were not, and for how long. */

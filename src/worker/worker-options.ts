@@ -32,6 +32,8 @@ export interface Announcer {
     readonly workPoolId: string;
     /** Announcements come from now on; what was announced before must be polled for. */
     readonly onConnected: () => void;
+    /** Announcements don't come, or no more. Called once per outage. */
+    readonly onDisconnected: () => void;
     readonly onScheduled: (flowRunId: string) => void;
     readonly onCancelling: (flowRunId: string) => void;
     readonly signal: AbortSignal;

@@ -36,6 +36,7 @@ export class Worker {
   readonly #pulses: Readonly<Record<"poll" | "sync" | "cancellation", Pulse>>;
   #state: WorkerState = "created";
   #drainsUntil: number | null = null;
+  #isEventStreamConnected = false;
   #pollLoop: Loop | undefined;
   #launcher: Launcher | undefined;
 
@@ -107,6 +108,7 @@ export class Worker {
       slots: { limit: slots.limit, inUse: slots.inUse },
       startSlots: { limit: startSlots.limit, inUse: startSlots.inUse },
       lastPollAt: this.#poller.lastPollAt,
+      isEventStreamConnected: this.#isEventStreamConnected,
       drainsUntil: this.#drainsUntil,
       lateLoops: Object.entries(this.#pulses)
         .map(([name, { lateMs }]) => ({ name, lateMs }))
@@ -245,7 +247,11 @@ export class Worker {
     scope.task("announcements", (signal) =>
       announcer.subscribe({
         workPoolId: this.#room.workPool().id,
-        onConnected: () => this.#pollLoop?.nudge(),
+        onConnected: () => {
+          this.#onEventStream(true);
+          this.#pollLoop?.nudge();
+        },
+        onDisconnected: () => this.#onEventStream(false),
         onScheduled: (flowRunId) => {
           if (this.#runs.has(flowRunId)) return;
           this.#announcements.add(flowRunId);
@@ -329,6 +335,11 @@ export class Worker {
       giveUp.unref();
     }
     await idle;
+  }
+
+  #onEventStream(isConnected: boolean): void {
+    this.#isEventStreamConnected = isConnected;
+    this.#room.observer.eventStreamChanged(isConnected);
   }
 
   #cancel(flowRunId: string): void {

@@ -17,6 +17,7 @@ const SNAPSHOT: WorkerSnapshot = {
   slots: { limit: 4, inUse: 1 },
   startSlots: { limit: 2, inUse: 1 },
   lastPollAt: 1_500,
+  isEventStreamConnected: true,
   drainsUntil: null,
   lateLoops: [],
   runs: [],
@@ -124,6 +125,7 @@ describe("the metrics of a worker", () => {
     observer.cancelling?.("a");
     observer.polled?.(3, 10);
     observer.pollFailed?.(new Error("down"));
+    for (const isConnected of [true, false, true]) observer.eventStreamChanged?.(isConnected);
     api.onAttempt({ method: "POST", path: "/flow_runs/5f0c/set_state", status: 201, durationMs: 20 });
     api.onAttempt({ method: "POST", path: "/flow_runs/5f0d/set_state", status: 204, durationMs: 20 });
     api.onAttempt({ method: "GET", path: "/work_pools/w", status: null, durationMs: 70_000 });
@@ -132,6 +134,8 @@ describe("the metrics of a worker", () => {
     expect(value("lighterman_cancellations_total")).toBe(1);
     expect(value('lighterman_polls_total{outcome="answered"}')).toBe(1);
     expect(value('lighterman_polls_total{outcome="failed"}')).toBe(1);
+    expect(value('lighterman_event_stream_changes_total{to="connected"}')).toBe(2);
+    expect(value('lighterman_event_stream_changes_total{to="disconnected"}')).toBe(1);
     expect(value('lighterman_api_requests_total{resource="flow_runs",status="2xx"}')).toBe(2);
     expect(value('lighterman_api_requests_total{resource="work_pools",status="none"}')).toBe(1);
     expect(value('lighterman_api_request_duration_seconds_bucket{le="60"}')).toBe(2);

@@ -95,6 +95,19 @@ export function workerMetrics({ snapshot, isLive, isReady, version, redact }: Me
     { name: "lighterman_last_poll_timestamp_seconds", help: "When a poll was last answered." },
     () => secondsOf(snapshot().lastPollAt),
   );
+  registry.gauge(
+    {
+      name: "lighterman_event_stream_connected",
+      help: "Whether the server's events come over a WebSocket; without them runs and cancellations are found by polling.",
+    },
+    () => Number(snapshot().isEventStreamConnected),
+  );
+  const streams = registry.counter({
+    name: "lighterman_event_stream_changes_total",
+    help: "How often the event stream was opened, and how often it was lost or could not be opened.",
+    labels: ["to"],
+  });
+  for (const to of ["connected", "disconnected"]) streams.add({ to }, 0);
   const claims = registry.counter({
     name: "lighterman_claims_total",
     help: "Flow runs that the worker tried to claim: claimed, refused by the server, or returned unclaimed.",
@@ -175,6 +188,7 @@ export function workerMetrics({ snapshot, isLive, isReady, version, redact }: Me
   const observer: WorkerObserver = {
     polled: () => polls.add({ outcome: "answered" }),
     pollFailed: () => polls.add({ outcome: "failed" }),
+    eventStreamChanged: (isConnected) => streams.add({ to: isConnected ? "connected" : "disconnected" }),
     runTaken: ({ timings }) => {
       if (timings === null) adopted.add();
     },

@@ -1,5 +1,6 @@
 import { describe, it } from "vitest";
 
+import { version } from "../../../src/cli/version.ts";
 import { openScene } from "../worker/scene.ts";
 import { watchedWorker } from "./watched-worker.ts";
 
@@ -44,6 +45,7 @@ describe("the metrics of a running worker", () => {
       lighterman_cancellations_total: 1,
       'lighterman_flow_run_phase_duration_seconds_count{phase="launch"}': 3,
       'lighterman_flow_run_phase_duration_seconds_count{phase="report"}': 3,
+      [`lighterman_build_info{version="${version}",node_version="${process.versions.node}"}`]: 1,
       lighterman_live: 1,
       lighterman_ready: 1,
       'lighterman_worker_state{state="running"}': 1,
@@ -53,6 +55,10 @@ describe("the metrics of a running worker", () => {
     expect(valueOf(text, 'lighterman_polls_total{outcome="answered"}')).toBeGreaterThan(0);
     expect(valueOf(text, 'lighterman_api_requests_total{resource="flow_runs",status="2xx"}')).toBeGreaterThan(
       5,
+    );
+    await worker.until(
+      "/metrics",
+      (page) => (valueOf(page.text, "lighterman_event_loop_lag_seconds_count") ?? 0) > 0,
     );
     expect(valueOf(text, "process_resident_memory_bytes")).toBeGreaterThan(20e6);
     expect(text).not.toMatch(
@@ -87,6 +93,54 @@ describe("the metrics of a running worker", () => {
         (valueOf(text, 'lighterman_api_requests_total{resource="work_pools",status="none"}') ?? 0) > 0,
     );
     expect((await worker.get("/livez")).status).toBe(200);
+  });
+
+  it("tell whether the server's events come, and how often they stopped", async ({ expect }) => {
+    await using scene = await openScene();
+    const worker = await watchedWorker(scene);
+    const isAt = (connected: number, opened: number, lost: number) => (page: { readonly text: string }) =>
+      valueOf(page.text, "lighterman_event_stream_connected") === connected &&
+      valueOf(page.text, 'lighterman_event_stream_changes_total{to="connected"}') === opened &&
+      valueOf(page.text, 'lighterman_event_stream_changes_total{to="disconnected"}') === lost;
+    await worker.until("/metrics", isAt(1, 1, 0));
+    expect((await worker.get("/status")).json()["is_event_stream_connected"]).toBe(true);
+    scene.server.eventSockets.drop();
+    await worker.until("/metrics", isAt(1, 2, 1));
+    scene.server.eventSockets.refuseWith = 403;
+    scene.server.eventSockets.drop();
+    await worker.until("/metrics", isAt(0, 2, 2));
+    expect((await worker.get("/status")).json()["is_event_stream_connected"]).toBe(false);
+    expect((await worker.get("/status", { accept: "text/html" })).text).toContain("not connected");
+    // Polling does the work: that is no reason to call it ill.
+    expect((await worker.get("/readyz")).status).toBe(200);
+  });
+
+  it("tell of claims that were refused, and of runs that crashed or were handed back", async ({ expect }) => {
+    await using scene = await openScene();
+    const body = { status: "ABORT", state: null, details: { type: "abort_details", reason: "not today" } };
+    scene.server.fault({ method: "POST", path: /set_state$/, times: 1, kind: "status", status: 200, body });
+    const worker = await watchedWorker(scene, { args: ["--drain-timeout", "0.1s"] });
+    scene.script("exit 0");
+    const isAt = (series: string) => (page: { readonly text: string }) => valueOf(page.text, series) === 1;
+    await worker.until("/metrics", isAt('lighterman_claims_total{outcome="refused"}'));
+    await scene.server.waitForEnd(scene.script("kill -KILL $$").id);
+    await worker.until("/metrics", isAt('lighterman_flow_runs_ended_total{result="crashed"}'));
+
+    const back = scene.engine("wait");
+    const slow = scene.engine("deaf");
+    for (const { id } of [back, slow]) await scene.server.waitForState(id, "RUNNING");
+    // One that can't be reported keeps the worker, and its page, for a while.
+    const held = scene.server.fault({
+      method: "POST",
+      path: new RegExp(`${slow.id}/set_state`),
+      kind: "hold",
+    });
+    worker.process.signal("SIGTERM");
+    await worker.until("/metrics", isAt('lighterman_flow_runs_ended_total{result="handed_back"}'));
+    expect(scene.server.stateOf(back.id).name).toBe("AwaitingRetry");
+    held.clear();
+    expect((await worker.process.end()).code).toBe(0);
+    expect(scene.leftovers()).toEqual([]);
   });
 
   it("tell of what an earlier worker left behind", async ({ expect }) => {

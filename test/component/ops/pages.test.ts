@@ -51,7 +51,18 @@ describe("the pages of a worker", () => {
     expect(html.text).toContain("the end of process");
 
     worker.process.signal("SIGUSR2");
-    await worker.process.waitForLine(/serves pool 'pool': 1 flow run \(1 run\), 1 of 3 slots/);
+    const line = await worker.process.waitForLine(/serves pool 'pool': 1 flow run \(1 run\), 1 of 3 slots/);
+    const printed = JSON.parse(line) as { readonly msg: string; readonly status: StatusBody };
+    const shown = (await worker.get("/status")).json();
+    expect(printed.status).toEqual({
+      ...shown,
+      uptime_seconds: expect.any(Number),
+      last_poll: expect.any(String),
+      flow_runs: [{ ...body.flow_runs[0], phase_seconds: expect.any(Number) }],
+    });
+    expect(printed.msg.split("\n").at(-1)).toMatch(
+      new RegExp(`${run.name} \\(${run.id}.*\\): run for \\d+s, waiting for the end of process \\d+$`),
+    );
     expect(worker.process.isRunning).toBe(true);
   });
 

@@ -8,6 +8,7 @@ import { TestProcess } from "../../support/test-process.ts";
 import { openScene, PYTHON } from "../worker/scene.ts";
 
 const RECEIVER = fileURLToPath(new URL("programs/notify_receiver.py", import.meta.url));
+const NO_DEADLINE = new URL("programs/no-deadline.mjs", import.meta.url).href;
 
 interface Manager extends AsyncDisposable {
   readonly assignments: () => readonly string[];
@@ -36,7 +37,7 @@ async function openManager(address: string): Promise<Manager> {
   };
 }
 
-describe("a worker below a service manager", () => {
+describe.concurrent("a worker below a service manager", () => {
   it.for<["path" | "abstract"]>([["path"], ["abstract"]])(
     "tells it that it is ready, what it does, that it lives, and that it stops (%s)",
     async ([kind], { expect }) => {
@@ -107,6 +108,44 @@ describe("a worker below a service manager", () => {
       return signs.length >= 10;
     });
     expect(worker.isRunning).toBe(true);
+  });
+
+  it("is not ready before its pool is read", async ({ expect }) => {
+    await using scene = await openScene();
+    await using manager = await openManager(scene.path("notify"));
+    const held = scene.server.fault({ method: "GET", path: /^\/work_pools\//, kind: "hold" });
+    await scene.worker({ env: { NOTIFY_SOCKET: scene.path("notify"), WATCHDOG_USEC: "400000" } });
+    await manager.told(/^STATUS=Worker '.*' \(starting\) for pool 'pool'/);
+    await scene.server.waitFor("the pool is asked for", () => held.hits || undefined);
+    const asked = manager.assignments().length;
+    await manager.told(/^WATCHDOG=1$/, asked);
+    expect(manager.assignments()).not.toContain("READY=1");
+    held.clear();
+    await manager.told(/^READY=1$/);
+  });
+
+  it("gives no more signs of life once its poll loop hangs, though all else goes on, and again when it does not", async ({
+    expect,
+  }) => {
+    await using scene = await openScene();
+    await using manager = await openManager(scene.path("notify"));
+    const worker = await scene.worker({
+      env: {
+        NOTIFY_SOCKET: scene.path("notify"),
+        WATCHDOG_USEC: "400000",
+        LIGHTERMAN_API_DEADLINE: "777ms",
+        NODE_OPTIONS: `--import ${NO_DEADLINE}`,
+      },
+    });
+    await manager.told(/^READY=1$/);
+    const held = scene.server.fault({ method: "POST", path: /get_scheduled_flow_runs/, kind: "hold" });
+    await worker.waitForLine(/The worker hangs.* will start it anew/, 25_000);
+    const last = manager.assignments().length;
+    worker.signal("SIGUSR2");
+    await worker.waitForLine(/serves pool 'pool'.*The poll loop was to be heard of \d+ s ago/);
+    expect(manager.assignments().slice(last)).not.toContain("WATCHDOG=1");
+    held.clear();
+    await manager.told(/^WATCHDOG=1$/, last);
   });
 
   it("serves without it where the socket is of no kind that it knows", async ({ expect }) => {

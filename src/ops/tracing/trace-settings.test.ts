@@ -20,6 +20,14 @@ describe("the settings of traces", () => {
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", OTEL_EXPORTER_OTLP_ENDPOINT: URL }, "unsupported"],
     [
       {
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+        OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "",
+        OTEL_EXPORTER_OTLP_ENDPOINT: URL,
+      },
+      "http/json",
+    ],
+    [
+      {
         OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
         OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json",
         OTEL_EXPORTER_OTLP_ENDPOINT: URL,
@@ -30,6 +38,26 @@ describe("the settings of traces", () => {
     const settings = traceSettings(env);
     expect(settings.kind === "otlp" ? settings.protocol : settings.kind).toBe(expected);
   });
+
+  it.for<[Record<string, string>, RegExp]>([
+    [
+      { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" },
+      /^OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not.*http\/protobuf.*4318/,
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_PROTOCOL: "http/json", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "grpc" },
+      /^OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc is not/,
+    ],
+    [{ OTEL_TRACES_EXPORTER: "zipkin" }, /^OTEL_TRACES_EXPORTER=zipkin is not supported. Set it to otlp/],
+  ])(
+    "that can't be met (%j) are told of by the variable's name, with what to do",
+    ([env, text], { expect }) => {
+      expect(traceSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: URL, ...env })).toEqual({
+        kind: "unsupported",
+        problem: expect.stringMatching(text),
+      });
+    },
+  );
 
   it("take the values of headers for secrets, as written and as sent", ({ expect }) => {
     const env = {

@@ -21,18 +21,24 @@ export function traceSettings(env: Env): TraceSettings {
   if (exporters.length > 0 && !exporters.includes("otlp")) {
     return {
       kind: "unsupported",
-      problem: `OTEL_TRACES_EXPORTER=${exporters.join(",")}: only otlp is known here`,
+      problem:
+        `OTEL_TRACES_EXPORTER=${exporters.join(",")} is not supported. Set it to otlp and OTEL_EXPORTER_OTLP_ENDPOINT ` +
+        "to a collector, or to none",
     };
   }
   if (exporters.length === 0 && !hasEndpoint) return { kind: "off" };
-  const [protocol = "http/protobuf"] = wordsOf(
-    env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"],
-  );
+  const variable =
+    ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"].find(
+      (name) => wordsOf(env[name]).length > 0,
+    ) ?? "";
+  const [protocol = "http/protobuf"] = wordsOf(env[variable]);
   return protocol === "http/protobuf" || protocol === "http/json"
     ? { kind: "otlp", protocol }
     : {
         kind: "unsupported",
-        problem: `OTEL_EXPORTER_OTLP_PROTOCOL=${protocol}: only http/protobuf and http/json are known here, mostly at port 4318`,
+        problem:
+          `${variable}=${protocol} is not supported. Set it to http/protobuf (or http/json), and the endpoint to the ` +
+          "collector's port for HTTP: mostly 4318, where gRPC has 4317",
       };
 }
 

@@ -146,7 +146,10 @@ describe("the traces of a worker", () => {
     expect(await scene.written("traceparent")).toEqual(["parent:"]);
     expect(await stop(worker)).toBe(0);
     expect(receiver.requests).toEqual([]);
-    expect(/No traces are kept/.test(worker.output)).toBe("OTEL_EXPORTER_OTLP_PROTOCOL" in variables);
+    const warning =
+      /No traces are kept.*OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not supported. Set it to http.*4318/;
+    expect(warning.test(worker.output)).toBe("OTEL_EXPORTER_OTLP_PROTOCOL" in variables);
+    expect(/No traces are kept/.test(worker.output)).toBe(warning.test(worker.output));
   });
 
   it("a collector that is away or refuses costs a run nothing, and is told of once", async ({ expect }) => {

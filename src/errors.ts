@@ -27,6 +27,11 @@ const ERROR_CODES = {
     exitCode: 1,
     doc: "a container image cannot be pulled, built or pushed, or is not there",
   },
+  NOT_REMOVABLE: {
+    retryable: true,
+    exitCode: 1,
+    doc: "a directory holds files that this user may not remove",
+  },
   POOL_UNUSABLE: {
     retryable: false,
     exitCode: 1,

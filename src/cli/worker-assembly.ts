@@ -130,6 +130,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
         keepMs: config.housekeeping.keepContainersMs,
         keepCount: config.housekeeping.maxContainers,
       })) ?? 0,
+    removeFiles: async (rubbish, signal) => await launcher?.removeFiles(rubbish, signal),
     journal,
     logger,
     clock,

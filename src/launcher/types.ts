@@ -155,6 +155,14 @@ export interface SweepOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What an ended attempt has left that this process may not remove. */
+export interface Rubbish {
+  /** Absolute, on this machine. */
+  readonly directories: readonly string[];
+  /** The image that the attempt ran in. */
+  readonly image: string;
+}
+
 export interface Launcher {
   /** Rejects with LAUNCH_FAILED when nothing was started, and with AttemptWithdrawn when nothing may be any more. */
   launch(spec: LaunchSpec): Promise<Infrastructure>;
@@ -181,6 +189,11 @@ export interface Launcher {
   endOf(spec: Pick<LaunchSpec, "outputFile">): LaunchResult;
   /** Removes what ended attempts have left outside this worker's own directories; resolves with their number. */
   sweep(options: SweepOptions): Promise<number>;
+  /**
+   * Removes what is in the directories, whoever owns it; the directories stay. Rejects when there is no way to; what is left after
+   * that, and why, the caller has to look at.
+   */
+  removeFiles(rubbish: Rubbish, signal: AbortSignal): Promise<void>;
   /** Ends what the launcher itself holds (sockets), not the attempts. */
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import { chmod, lchown, lstat, mkdir, readdir, realpath } from "node:fs/promises
 import { join } from "node:path";
 
 import { WorkerError } from "../errors.ts";
+import { readDockerJob } from "../launcher/docker/docker-job.ts";
 import { explainExit } from "../launcher/exit-explanations.ts";
 import { STEPS_VARIABLE } from "../launcher/markers.ts";
 import { fetchDeploymentCode } from "../steps/deployment-code.ts";
@@ -14,6 +15,7 @@ import { environmentWith } from "./environment.ts";
 import { pullsByItself, runsEngine } from "./job.ts";
 import { startAttempt } from "./launch.ts";
 import { stepLog } from "./pull.ts";
+import { noteImage } from "./workspace.ts";
 
 import type { Deployment } from "../api/types.ts";
 import type { FileOwner } from "../steps/image-bridge.ts";
@@ -63,7 +65,7 @@ export async function launchWithCode(run: PreparedRun, room: RunRoom, timings: T
       hint: "Deploy it again with an entrypoint such as flow.py:my_flow.",
     });
   }
-  const place = await openPlace(run);
+  const place = await openPlace(run, room);
   const container = new CodeContainer(run, room, place);
   const log = stepLog(run, room);
   const image = new ImageSteps({
@@ -108,9 +110,10 @@ interface Place {
 }
 
 /** Both below the run's directory, which others cannot enter, and which goes away with the run. */
-async function openPlace({ workspace }: PreparedRun): Promise<Place> {
+async function openPlace({ workspace, job }: PreparedRun, room: RunRoom): Promise<Place> {
   const root = await realpath(workspace.directory);
   const place = { workspace: join(root, "workspace"), steps: join(root, STEPS_DIRECTORY) };
+  await noteImage(root, readDockerJob(job.configuration, room.cwd).image);
   await mkdir(place.workspace);
   await prepareBridge(place.steps);
   return place;

@@ -1,8 +1,9 @@
 import { coerceError } from "../errors.ts";
 import { startLoop } from "../lifecycle/loop.ts";
 import { sweepEnvironments } from "../steps/environments/cache.ts";
+import { byLauncher } from "./workspace-removal.ts";
 
-import type { SweepOptions } from "../launcher/types.ts";
+import type { Rubbish, SweepOptions } from "../launcher/types.ts";
 import type { Clock } from "../lifecycle/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Journal } from "./journal.ts";
@@ -16,6 +17,8 @@ export interface HousekeepingOptions {
   readonly environments: { readonly directory: string; readonly keepMs: number };
   /** Removes the containers of ended runs; see `Launcher.sweep`. */
   readonly sweepContainers: (options: Pick<SweepOptions, "isInHand" | "now" | "signal">) => Promise<number>;
+  /** See `Launcher.removeFiles`. */
+  readonly removeFiles: (rubbish: Rubbish, signal: AbortSignal) => Promise<void>;
   readonly journal: Pick<Journal, "has">;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -32,6 +35,7 @@ export function startHousekeeping({
   workspaces,
   environments,
   sweepContainers,
+  removeFiles,
   journal,
   logger,
   clock,
@@ -40,7 +44,13 @@ export function startHousekeeping({
   const stopping = new AbortController();
   async function sweep(): Promise<void> {
     try {
-      const removed = await workspaces.sweep((id) => journal.has(id), clock.now(), KEEP_MS);
+      const removed = await workspaces.sweep({
+        isKnownRun: (id) => journal.has(id),
+        now: clock.now(),
+        minAgeMs: KEEP_MS,
+        removeFiles: byLauncher({ removeFiles }, stopping.signal),
+        onError: (path, err) => logger.warn({ path, err }, `Housekeeping could not remove ${path}`),
+      });
       if (removed > 0) logger.info({ removed }, `Housekeeping removed ${removed} old workspaces and outputs`);
       const { directory, keepMs } = environments;
       const unused = await sweepEnvironments(directory, { clock, signal: stopping.signal }, keepMs);

@@ -1,4 +1,3 @@
-import { coerceError } from "../errors.ts";
 import { isCancelledUnlaunched } from "./claim.ts";
 import { shipOutput } from "./command-run.ts";
 import { hasBegunFlow } from "./container.ts";
@@ -10,6 +9,7 @@ import { conclude } from "./report.ts";
 import { LEFT } from "./run.ts";
 import { settleAttempt } from "./settle.ts";
 import { CANCELLED_BEFORE_START, awaitingRetry, cancelled } from "./states.ts";
+import { removeWorkspace } from "./workspace-removal.ts";
 
 import type { FlowRun, State } from "../api/types.ts";
 import type { Infrastructure } from "../launcher/types.ts";
@@ -62,12 +62,7 @@ async function settleOrphan(orphan: Orphan): Promise<RunEnd> {
   const end = await settleByPhase(orphan);
   if (end.kind === "left") return end;
   if (entry.workspace !== undefined && room.workspaces.owns(entry.workspace)) {
-    await room.workspaces.remove(entry.workspace).catch((thrown: unknown) => {
-      room.logger.warn(
-        { flowRunId: entry.flowRunId, workspace: entry.workspace, err: coerceError(thrown) },
-        "A flow run's workspace could not be removed; housekeeping tries again",
-      );
-    });
+    await removeWorkspace(entry.flowRunId, entry.workspace, room);
   }
   record.remove();
   return end;

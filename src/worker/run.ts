@@ -8,6 +8,7 @@ import { announceLaunch } from "./launch.ts";
 import { pullCode } from "./pull.ts";
 import { announceSubmission, prepareRun } from "./prepare.ts";
 import { settleAttempt, settleFailure } from "./settle.ts";
+import { removeWorkspace } from "./workspace-removal.ts";
 
 import type { FlowRun, StateType } from "../api/types.ts";
 import type { SecretRegistry } from "../log/redactor.ts";
@@ -142,18 +143,8 @@ export async function carryOut(
     timings.enter("report");
     return await settleAttempt(attempt, result, room, progress);
   } finally {
-    if (!isLeft) await removeWorkspace(run, room);
+    if (!isLeft && run?.workspace.isTemporary === true)
+      await removeWorkspace(run.flowRun.id, run.workspace.directory, room);
     secrets.release();
-  }
-}
-
-async function removeWorkspace(run: PreparedRun | undefined, room: RunRoom): Promise<void> {
-  try {
-    await run?.workspace.remove();
-  } catch (err) {
-    room.logger.warn(
-      { flowRunId: run?.flowRun.id, workspace: run?.workspace.directory, err },
-      "A flow run's workspace could not be removed; housekeeping tries again",
-    );
   }
 }

@@ -30,8 +30,9 @@ describe("the sweep of workspaces", () => {
       symlinkSync("withdrawn", join(outputs, `${run}-0badc0de.log.0badc0de.begun`));
     }
     const isKnown = (flowRunId: string): boolean => flowRunId === KNOWN;
-    expect(await workspaces.sweep(isKnown, Date.now(), 60_000)).toBe(0);
-    expect(await workspaces.sweep(isKnown, Date.now() + 120_000, 60_000)).toBe(3);
+    const options = { isKnownRun: isKnown, minAgeMs: 60_000, onError: expect.unreachable };
+    expect(await workspaces.sweep({ ...options, now: Date.now() })).toBe(0);
+    expect(await workspaces.sweep({ ...options, now: Date.now() + 120_000 })).toBe(3);
     expect([...readdirSync(root), ...readdirSync(outputs)].every((name) => name.startsWith(KNOWN))).toBe(
       true,
     );

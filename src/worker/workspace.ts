@@ -1,7 +1,11 @@
 import { spawn } from "node:child_process";
 import { lstatSync, mkdirSync, readdirSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
+
+import { coerceError, WorkerError } from "../errors.ts";
+
+import type { Rubbish } from "../launcher/types.ts";
 
 /** Where a run's pull steps and its process start. */
 export interface Workspace {
@@ -10,7 +14,26 @@ export interface Workspace {
   /** True for a fresh directory that goes away with the run; false for the configured `working_dir`. */
   readonly isTemporary: boolean;
   create(): Promise<void>;
-  remove(): Promise<void>;
+}
+
+/** Removes what this process may not, as `Launcher.removeFiles` does. */
+export type RemoveFiles = (rubbish: Rubbish) => Promise<void>;
+
+export interface WorkspaceSweep {
+  readonly isKnownRun: (flowRunId: string) => boolean;
+  readonly now: number;
+  readonly minAgeMs: number;
+  readonly removeFiles?: RemoveFiles;
+  /** Told of what could not be removed; the rest goes on. */
+  readonly onError: (path: string, error: Error) => void;
+}
+
+/** In a workspace that a container sees: its image, by whose means others can remove what it has left there. */
+const IMAGE_FILE = "image";
+
+/** Notes that a container of this image will see what is in the workspace's directories. */
+export async function noteImage(workspace: string, image: string): Promise<void> {
+  await writeFile(join(workspace, IMAGE_FILE), image);
 }
 
 /**
@@ -54,7 +77,6 @@ export class Workspaces {
         directory,
         isTemporary: false,
         create: async () => void (await mkdir(directory, { recursive: true })),
-        remove: () => Promise.resolve(),
       };
     }
     // Named after the run, so that whoever looks at the disk sees whose it is; "prefect" as the Python worker ends its names.
@@ -63,22 +85,30 @@ export class Workspaces {
       directory,
       isTemporary: true,
       create: () => mkdir(directory, { mode: 0o700 }),
-      remove: () => this.remove(directory),
     };
   }
 
-  /** Deletes a temporary workspace; refuses anything that is not below the root. */
-  async remove(directory: string): Promise<void> {
+  /**
+   * Deletes a temporary workspace; refuses anything that is not below the root. Files that a container has left there as another
+   * user go by means of `removeFiles`, which is not asked otherwise.
+   */
+  async remove(directory: string, removeFiles?: RemoveFiles): Promise<void> {
     if (!this.owns(directory)) throw new Error(`${directory} is no workspace below ${this.#root}`);
-    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+    const image = await readFile(join(directory, IMAGE_FILE), "utf8").catch(() => null);
+    try {
+      if (image !== null && removeFiles !== undefined) await removeShown(directory, image, removeFiles);
+      await removeTree(directory);
+    } catch (thrown) {
+      throw isDenied(thrown) ? notRemovable(directory, thrown) : thrown;
+    }
   }
 
   owns(directory: string): boolean {
     return directory.startsWith(join(this.#root, "/")) && !directory.includes("/../");
   }
 
-  /** Temporary workspaces and outputs that no known run uses and nobody has touched for `minAgeMs`. */
-  async sweep(isKnownRun: (flowRunId: string) => boolean, now: number, minAgeMs: number): Promise<number> {
+  /** Temporary workspaces and outputs that no known run uses and nobody has touched for `minAgeMs`; resolves with their number. */
+  async sweep({ isKnownRun, now, minAgeMs, removeFiles, onError }: WorkspaceSweep): Promise<number> {
     let removed = 0;
     for (const root of [this.#root, this.#outputs]) {
       for (const name of readdirSync(root)) {
@@ -86,10 +116,45 @@ export class Workspaces {
         const flowRunId = name.slice(0, 36);
         const modified = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
         if (isKnownRun(flowRunId) || now - modified < minAgeMs) continue;
-        await rm(path, { recursive: true, force: true });
-        removed += 1;
+        try {
+          await (root === this.#root ? this.remove(path, removeFiles) : removeTree(path));
+          removed += 1;
+        } catch (thrown) {
+          onError(path, coerceError(thrown));
+        }
       }
     }
     return removed;
   }
+}
+
+/** Empties a workspace that a container has seen. The note of its image stays to the last, for whoever has to try again. */
+async function removeShown(workspace: string, image: string, removeFiles: RemoveFiles): Promise<void> {
+  const names = (await readdir(workspace)).filter((name) => name !== IMAGE_FILE);
+  const directories = names.map((name) => join(workspace, name));
+  try {
+    for (const path of directories) await removeTree(path);
+  } catch (denied) {
+    if (!isDenied(denied)) throw denied;
+    await removeFiles({ directories, image }).catch((thrown: unknown) => {
+      throw notRemovable(workspace, thrown, ` and a container of ${image} cannot remove them`);
+    });
+    for (const path of directories) await removeTree(path);
+  }
+}
+
+async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 3 });
+}
+
+function isDenied(thrown: unknown): boolean {
+  const { code }: NodeJS.ErrnoException = coerceError(thrown);
+  return code === "EACCES" || code === "EPERM";
+}
+
+function notRemovable(directory: string, cause: unknown, more = ""): WorkerError {
+  return new WorkerError("NOT_REMOVABLE", `${directory} holds files of another user${more}`, {
+    cause,
+    hint: `Remove it by hand: sudo rm -rf ${directory}`,
+  });
 }

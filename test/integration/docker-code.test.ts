@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { mkdtemp, readdir, readFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, inject, it } from "vitest";
 import { AsyncDisposables } from "../support/disposables.ts";
@@ -30,6 +30,19 @@ def look():
     with open("written", "w") as file:
         file.write("by the flow")
     print("word", os.environ.get("WORD"))
+`;
+
+const LEAVE = `
+import os, time
+from prefect import flow
+@flow
+def leave():
+    os.makedirs("left/behind")
+    open("left/behind/file", "w").close()
+    os.chmod("left", 0o700)
+    open("/marks/left", "w").close()
+    while not os.path.exists("/marks/go"):
+        time.sleep(0.05)
 `;
 
 type Mode = "container" | "worker" | "auto";
@@ -66,11 +79,15 @@ describe("who pulls the code of a container's run, on 3.8.8", () => {
     worker = await openWorker();
     opened.use({ [Symbol.asyncDispose]: async () => await worker[Symbol.asyncDispose]() });
     await api.waitForWorker(pool);
-    const files = { "flows.py": flows, "sub/look.py": LOOK, "sub/requirements.txt": "pip\n" };
+    const files = {
+      "flows.py": flows,
+      "sub/look.py": LOOK,
+      "sub/requirements.txt": "pip\n",
+    };
     open = (await git.createRepository("open", files, { branches: { other: { "sub/branch": "" } } })).url;
     const user = { username: "reader", password: TOKEN };
     closed = (await git.createRepository("closed", files, { user })).url;
-    await s3.createBucket("code", { "teams/flows.py": flows });
+    await s3.createBucket("code", { "teams/flows.py": flows, "teams/leave.py": LEAVE });
     await api.createBlock("aws-credentials", aws, {
       aws_access_key_id: s3.accessKeyId,
       aws_secret_access_key: s3.secretAccessKey,
@@ -86,6 +103,7 @@ describe("who pulls the code of a container's run, on 3.8.8", () => {
     pullSteps: readonly Record<string, unknown>[],
     more: Record<string, unknown> = {},
     parameters: Record<string, unknown> = {},
+    workPool = pool,
   ): Promise<FlowRun> {
     const jobVariables = {
       image: prefectImage,
@@ -94,7 +112,7 @@ describe("who pulls the code of a container's run, on 3.8.8", () => {
       ...more,
     };
     const deployment = await api.createDeployment({
-      pool,
+      pool: workPool,
       entrypoint,
       pullSteps: [...pullSteps],
       jobVariables,
@@ -274,4 +292,53 @@ describe("who pulls the code of a container's run, on 3.8.8", () => {
     expect(await api.states(pulling)).toContain("SCHEDULED");
     await until("the workspaces are gone", async () => (await workspaces()).length === 0);
   }, 180_000);
+
+  it("removes with the engine's help what a container has left as another user, and says when it cannot", async ({
+    expect,
+  }) => {
+    await chmod(engine.socket, 0o666);
+    await using otherHome = await WorkerHome.create();
+    const others = uniqueName("others");
+    const options = { args: ["--type", "docker"], env: { DOCKER_HOST: engine.host }, home: otherHome };
+    await using other = await startWorker({ ...options, apiUrl: api.url, pool: others, user: 4711 });
+    await api.waitForWorker(others);
+    const lost = "lighterman-test/lost:1";
+    await engine.docker("tag", prefectImage, lost);
+    const since = `${Date.now() / 1000}`;
+    const leave = async (image: string, user: string): Promise<readonly [FlowRun, string]> => {
+      const marks = await mkdtemp(join(home.path, "left-"));
+      await chmod(marks, 0o777);
+      const more = { container_create_kwargs: { user }, env: { HOME: "/tmp" }, volumes: [`${marks}:/marks`] };
+      return [await start("worker", "leave.py:leave", [fromS3()], { image, ...more }, {}, others), marks];
+    };
+    const runs = await Promise.all([
+      leave(prefectImage, "1234:1234"),
+      leave(lost, "0:0"),
+      leave(prefectImage, "4711:4711"),
+    ]);
+    for (const [, marks] of runs)
+      await until("the flow has left its files", async () => (await readdir(marks)).includes("left"), {
+        detail: () => other.process.output,
+      });
+    await engine.docker("rmi", lost);
+    for (const [, marks] of runs) await writeFile(join(marks, "go"), "");
+    for (const [run] of runs) await ended(run, "COMPLETED");
+    await until("the worker has said so", () =>
+      other.process.output.includes("Remove it by hand: sudo rm -rf"),
+    );
+    const left = await until("only one is left", async () => {
+      const names = await readdir(join(otherHome.path, ".lighterman", "workspaces"));
+      return names.length === 1 ? names : false;
+    });
+    expect(left).toEqual([expect.stringContaining(runs[1][0].id)]);
+    expect(other.process.output).toContain(
+      `holds files of another user and a container of ${lost} cannot remove them`,
+    );
+    const filters = ["--filter", "label=io.lighterman.attempt=removal", "--filter", "event=create"];
+    const period = ["--since", since, "--until", `${Date.now() / 1000}`, "--format", "{{.ID}}"];
+    expect((await engine.docker("events", ...filters, ...period)).split("\n")).toHaveLength(1);
+    expect(
+      await engine.docker("ps", "--all", "--quiet", "--filter", "label=io.lighterman.attempt=removal"),
+    ).toBe("");
+  }, 120_000);
 });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,8 @@ export interface WorkerOptions {
   readonly python?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Another user than the tests' own, who may look at everything, as the tests are anywhere, but changes only what is his. */
+  readonly user?: number;
   /** Where it lives; it is left alone at the end then. Its own, swept at the end, when absent. */
   readonly home?: WorkerHome;
 }
@@ -113,10 +115,20 @@ function start(
 /** Our worker, from the bundle. Await using it: the end of the block stops it and sweeps its home. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const python = options.python ?? prefectProgram(options.major ?? 3, "python");
-  return start(options.home ?? (await WorkerHome.create()), [process.execPath, workerBundle], {
+  const home = options.home ?? (await WorkerHome.create());
+  const { user } = options;
+  if (user !== undefined)
+    for (const path of [home.path, home.env["TMPDIR"] ?? ""]) await chown(path, user, user);
+  const command: readonly [string, ...string[]] = [process.execPath, workerBundle];
+  return start(home, user === undefined ? command : [...asUser(user), ...command], {
     ...options,
     args: ["--python", python, ...(options.args ?? [])],
   });
+}
+
+function asUser(user: number): readonly [string, ...string[]] {
+  const capabilities = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"];
+  return ["setpriv", "--reuid", `${user}`, "--regid", `${user}`, "--clear-groups", ...capabilities];
 }
 
 /** Python's worker of that release, for comparisons. */

@@ -19,6 +19,7 @@ import { alternativeName, containerName } from "./container-name.ts";
 import { sweepContainers } from "./container-sweep.ts";
 import { DockerAttempt } from "./docker-attempt.ts";
 import { readDockerJob } from "./docker-job.ts";
+import { removeFiles } from "./file-removal.ts";
 import { EngineWatch } from "./engine-watch.ts";
 import { LogFollower } from "./log-follower.ts";
 import { OutputFile, readLastLines } from "./output-file.ts";
@@ -210,6 +211,7 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
     endOf: () => ({ kind: "gone" }),
 
     sweep: (options) => sweepContainers(engine, options),
+    removeFiles: (rubbish, signal) => removeFiles(engine, rubbish, signal),
 
     async close() {
       closing.abort();

@@ -174,6 +174,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
     },
 
     sweep: () => Promise.resolve(0), // its workspaces and outputs are the worker's
+    removeFiles: () => Promise.reject(new Error("processes leave no files of other users")),
 
     close: () => channel.close(),
   };

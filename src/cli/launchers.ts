@@ -10,15 +10,17 @@ export interface LauncherParts {
   readonly io: Io;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called when something can be started again after an outage. */
+  readonly onBack: () => void;
 }
 
 /** What starts the flow runs of a pool of this type. Rejects when the engine's address cannot be used. */
 export async function openLauncher(
   type: WorkerType,
-  { io, clock, logger }: LauncherParts,
+  { io, clock, logger, onBack }: LauncherParts,
 ): Promise<Launcher> {
   if (type === "process") return createProcessLauncher({ clock, logger });
   // A process worker never loads this.
   const { openDockerLauncher } = await import("../launcher/docker/open-launcher.ts");
-  return openDockerLauncher({ env: io.env, cwd: io.cwd, clock, logger });
+  return openDockerLauncher({ env: io.env, cwd: io.cwd, clock, logger, onBack });
 }

@@ -95,7 +95,8 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       runOnce: config.worker.runOnce,
     },
     onReady: () => void announce(session, workerName, pool, python),
-    openLauncher: async (type) => (launcher = await openLauncher(type, { io, clock, logger })),
+    openLauncher: async (type, onBack) =>
+      (launcher = await openLauncher(type, { io, clock, logger, onBack })),
     room: {
       api: client,
       clock,

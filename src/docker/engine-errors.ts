@@ -37,6 +37,23 @@ export function isEngineAway(error: unknown): boolean {
   return error instanceof WorkerError && error.code === "ENGINE_UNREACHABLE";
 }
 
+/** True when there was not even a connection, so that the engine has certainly not got the request. */
+export function neverConnected(error: unknown): boolean {
+  if (!isEngineAway(error) || !(error instanceof Error)) return false;
+  const { code } = error.cause as NodeJS.ErrnoException;
+  return code !== undefined && UNCONNECTED.has(code);
+}
+
+const UNCONNECTED = new Set([
+  "ENOENT",
+  "ECONNREFUSED",
+  "EACCES",
+  "EPERM",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
 /** What a failed connection means: what, where, and what to do. */
 export function unreachable(address: EngineAddress, thrown: unknown): WorkerError {
   const error: NodeJS.ErrnoException = coerceError(thrown);

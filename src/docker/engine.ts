@@ -41,6 +41,7 @@ export interface EngineOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
+const PING_MS = 5000;
 /** Docker 20.10; podman says the same. Older ones know no `host-gateway`. */
 const OLDEST_API = "1.41";
 /** What this client was written against; newer engines speak it, too. */
@@ -105,17 +106,25 @@ export class DockerEngine {
     return error instanceof WorkerError ? error : unreachable(this.address, error);
   }
 
+  /** Asks whether it is there, and does not wait for long. Rejects as {@link stream} does. */
+  async ping(signal?: AbortSignal): Promise<void> {
+    const patience = AbortSignal.timeout(Math.min(PING_MS, this.#timeoutMs));
+    try {
+      await this.#ping(signal === undefined ? patience : AbortSignal.any([signal, patience]));
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      if (!patience.aborted) throw thrown;
+      throw unreachable(this.address, Object.assign(new Error("timed out"), { code: "ETIMEDOUT" }));
+    }
+  }
+
   /** Ends all connections, also those in use. */
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
 
   async #negotiate(signal: AbortSignal | undefined): Promise<string> {
-    const request = { method: "GET", path: "/_ping", what: "The engine could not be asked", signal } as const;
-    const answer = await this.#send(request, "/_ping");
-    if (answer.statusCode >= 400) throw await this.#refusal(request, answer);
-    await this.#read(answer.body, signal);
-    const theirs = answer.headers["api-version"];
+    const { "api-version": theirs } = await this.#ping(signal);
     if (typeof theirs !== "string" || theirs === "") {
       throw new WorkerError(
         "ENGINE_STATUS",
@@ -131,6 +140,14 @@ export class DockerEngine {
       );
     }
     return compareVersions(theirs, NEWEST_API) > 0 ? NEWEST_API : theirs;
+  }
+
+  async #ping(signal: AbortSignal | undefined): Promise<EngineAnswer["headers"]> {
+    const request = { method: "GET", path: "/_ping", what: "The engine could not be asked", signal } as const;
+    const answer = await this.#send(request, "/_ping");
+    if (answer.statusCode >= 400) throw await this.#refusal(request, answer);
+    await this.#read(answer.body, signal);
+    return answer.headers;
   }
 
   async #send(request: EngineRequest, path: string): Promise<Dispatcher.ResponseData> {

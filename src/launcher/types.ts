@@ -164,7 +164,14 @@ export interface Rubbish {
 }
 
 export interface Launcher {
-  /** Rejects with LAUNCH_FAILED when nothing was started, and with AttemptWithdrawn when nothing may be any more. */
+  /** Why nothing can be started for the time being, as far as is known; null when nothing is known to be in the way. */
+  readonly obstacle: string | null;
+  /** Whether something can be started; never rejects, and takes no longer than some seconds. */
+  isReady(): Promise<boolean>;
+  /**
+   * Rejects with LAUNCH_FAILED when nothing was started, with LaunchPostponed when nothing can be started for the time being,
+   * with AttemptWithdrawn when nothing may be any more, and with LaunchUncertain when it had to leave before it knew.
+   */
   launch(spec: LaunchSpec): Promise<Infrastructure>;
   /** Takes over an attempt of an earlier worker; null when it is not alive any more. */
   adopt(
@@ -181,8 +188,8 @@ export interface Launcher {
   ): Promise<Infrastructure["handle"] | null>;
   /** The last lines of an attempt's output, also of one that another worker has started; `[]` when there is none. */
   lastLines(spec: Pick<LaunchSpec, "outputFile">): readonly string[];
-  /** True when what it starts can be shown directories of this machine. */
-  sharesFiles(): Promise<boolean>;
+  /** True when what it starts can be shown directories of this machine. Rejects with LaunchPostponed when that cannot be found out. */
+  sharesFiles(signal?: AbortSignal): Promise<boolean>;
   /** Kills what the attempt's pull steps have left behind, those of a worker that died. */
   endSteps(attempt: string): void;
   /** How an attempt ended that is not alive any more: by the status that it left (`keepStatus`), else "gone". */

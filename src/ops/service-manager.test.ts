@@ -14,6 +14,7 @@ const SNAPSHOT: WorkerSnapshot = {
   startSlots: { limit: 2, inUse: 0 },
   lastPollAt: 0,
   isEventStreamConnected: true,
+  launchObstacle: null,
   drainsUntil: null,
   lateLoops: [],
   runs: [],

@@ -27,6 +27,7 @@ const STATUS = statusOf(
     startSlots: { limit: 2, inUse: 1 },
     lastPollAt: RHYTHM.now - 1000,
     isEventStreamConnected: true,
+    launchObstacle: null,
     drainsUntil: RHYTHM.now + 30_000,
     lateLoops: [],
     runs: [RUN, { ...RUN, id: "2", name: "calm-fox", deploymentName: null, phase: "run" as const }],

@@ -16,6 +16,7 @@ function snapshotWith(fields: Partial<WorkerSnapshot> = {}): WorkerSnapshot {
     startSlots: { limit: 2, inUse: 0 },
     lastPollAt: RHYTHM.now - 5000,
     isEventStreamConnected: true,
+    launchObstacle: null,
     drainsUntil: null,
     lateLoops: [],
     runs: [],
@@ -49,6 +50,7 @@ describe("vital signs", () => {
     ],
     [{ lastPollAt: null }, /first poll/],
     [{ lastPollAt: RHYTHM.now - 300_000 }, undefined],
+    [{ launchObstacle: "The engine is away" }, /^The engine is away$/],
     [{ lastPollAt: RHYTHM.now - 301_000 }, /No poll has been answered for 301 s/],
   ])("%j is ready, unless %s", ([fields, complaint], { expect }) => {
     const complaints = readinessComplaints(snapshotWith(fields), RHYTHM);

@@ -32,11 +32,14 @@ export function isPolling({ lastPollAt }: Pick<WorkerSnapshot, "lastPollAt">, rh
 
 /** Whether it takes flow runs. */
 export function readinessComplaints(snapshot: WorkerSnapshot, rhythm: Rhythm): Complaints {
-  const { state, workPool, lastPollAt } = snapshot;
+  const { state, workPool, lastPollAt, launchObstacle } = snapshot;
   if (state === "draining" || state === "stopped")
     return ["The worker is stopping and takes no more flow runs"];
   if (workPool.type === null) return [`Work pool '${workPool.name}' has not been read yet`];
   if (lastPollAt === null) return ["The first poll has not been answered yet"];
-  if (isPolling(snapshot, rhythm)) return [];
-  return [`No poll has been answered for ${Math.round((rhythm.now - lastPollAt) / 1000)} s`];
+  const late = `No poll has been answered for ${Math.round((rhythm.now - lastPollAt) / 1000)} s`;
+  return [
+    ...(isPolling(snapshot, rhythm) ? [] : [late]),
+    ...(launchObstacle === null ? [] : [launchObstacle]),
+  ];
 }

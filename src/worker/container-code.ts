@@ -47,7 +47,7 @@ export async function isPulledByWorker(run: PreparedRun, room: RunRoom): Promise
 }
 
 async function obstacleTo(run: PreparedRun, deployment: Deployment, room: RunRoom): Promise<string | null> {
-  if (!(await room.launcher.sharesFiles()))
+  if (!(await room.launcher.sharesFiles(run.control.signal)))
     return "the container engine does not share the files of the worker's machine";
   if (run.job.pull === "auto" && !runsEngine(run.job)) return "the job has a command of its own";
   return imageObstacle(deployment);

@@ -14,6 +14,8 @@ export interface PollerOptions {
   readonly workPoolName: string;
   readonly workQueues: readonly string[];
   readonly prefetchMs: number;
+  /** Whether a run that is claimed now can be started; asked only when there is one. */
+  readonly canLaunch: () => Promise<boolean>;
 }
 
 // The server's own maximum (protocol §1.5).
@@ -72,7 +74,7 @@ export class Poller {
   /** One poll. Returns after how many milliseconds to poll again when the ordinary interval is too long. */
   async poll(call: CallOptions & { readonly signal: AbortSignal }): Promise<number | undefined> {
     const { signal } = call;
-    const { api, clock, runs, workPoolName, workQueues, prefetchMs } = this.#options;
+    const { api, clock, runs, workPoolName, workQueues, prefetchMs, canLaunch } = this.#options;
     const now = clock.now();
     const startedAt = clock.monotonic();
     const found = await api.getScheduledFlowRuns(
@@ -84,6 +86,7 @@ export class Poller {
     this.#options.observer.polled(found.length, clock.monotonic() - startedAt);
     this.#forgetPauses(now);
     this.#hasLeftovers = false;
+    let canLaunchNow: boolean | undefined;
     let submitted = 0;
     let againMs = this.#options.announcements.afterPoll(new Set(found.map((item) => item.flow_run.id)));
     for (const { flow_run: flowRun } of found) {
@@ -92,7 +95,11 @@ export class Poller {
       const pauseMs = (this.#pauses.get(flowRun.id)?.until ?? 0) - now;
       if (pauseMs > 0) {
         againMs = Math.min(againMs ?? Infinity, pauseMs);
-      } else if (runs.submit(flowRun)) {
+        continue;
+      }
+      canLaunchNow ??= await canLaunch();
+      if (!canLaunchNow) break;
+      if (runs.submit(flowRun)) {
         submitted += 1;
       } else {
         this.#hasLeftovers = true;

@@ -1,4 +1,5 @@
 import { coerceError } from "../errors.ts";
+import { LaunchUncertain } from "../launcher/launch-outcomes.ts";
 import { AttemptWithdrawn } from "../launcher/withdrawn.ts";
 import { claimRun } from "./claim.ts";
 import { runCommand } from "./command-run.ts";
@@ -125,6 +126,13 @@ export async function carryOut(
     // What fails from the launch on is no reason to hand the run back: it has been executed.
     const attempt = await start().catch(coerceError);
     if (attempt instanceof AttemptWithdrawn) return { kind: "refused", reason: attempt.message };
+    if (attempt instanceof LaunchUncertain) {
+      if (control.reason !== "cancel") {
+        isLeft = true;
+        return { kind: "left", reason: "it is not known whether it has begun" };
+      }
+      attempt.discard();
+    }
     if (attempt instanceof Error) {
       await announced; // it must not overtake the report
       return await settleFailure(attempt, claim, control, timings, room, progress);

@@ -158,7 +158,7 @@ export class Runs {
     try {
       const end = await life;
       if (end.kind === "left") {
-        logger.info(`Flow run '${flowRun.name}' goes on in its container`);
+        logger.info(`Flow run '${flowRun.name}' is left to the next worker: ${end.reason}`);
         return end;
       }
       if (end.kind !== "ended") {

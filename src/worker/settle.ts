@@ -1,6 +1,7 @@
 import { WorkerError, coerceError } from "../errors.ts";
 import { TERMINAL_STATES } from "../api/types.ts";
 import { explainExit } from "../launcher/exit-explanations.ts";
+import { isPostponed } from "../launcher/launch-outcomes.ts";
 import { StepError } from "../steps/errors.ts";
 import { WORKER_IS_GONE } from "../steps/image-bridge.ts";
 import { DeploymentGone } from "./claim.ts";
@@ -100,7 +101,8 @@ function failureVerdict(error: Error, stop: StopReason | undefined, now: number)
     return { proposal: awaitingRetry(now, message), force: false };
   }
   if (error instanceof DeploymentGone) return { proposal: cancelled(error.message), force: true };
-  if (error instanceof RunReturned) return { proposal: awaitingRetry(now, error.message), force: false };
+  if (error instanceof RunReturned || isPostponed(error))
+    return { proposal: awaitingRetry(now, error.message), force: false };
   if (isApiAway(error)) {
     const message = `The worker lost the Prefect API before the flow run was started: ${error.message}`;
     return { proposal: awaitingRetry(now, message), force: false };

@@ -22,6 +22,8 @@ export interface WorkerSnapshot {
   readonly lastPollAt: number | null;
   /** Whether the server's announcements come; without them runs and cancellations are found by polling only. */
   readonly isEventStreamConnected: boolean;
+  /** Why no run can be started for the time being, such as an engine of containers that does not answer. */
+  readonly launchObstacle: string | null;
   /** When the runs are handed back, while it drains. */
   readonly drainsUntil: number | null;
   /** Loops that were to be heard of and were not, and for how long. */

@@ -42,8 +42,8 @@ export interface Announcer {
 
 export interface WorkerOptions {
   readonly room: Omit<RunRoom, "closing" | "workPool" | "workerId" | "launcher" | "workerType">;
-  /** Called once, when it is known what kind of pool this is. */
-  readonly openLauncher: (type: WorkerType) => Promise<Launcher>;
+  /** Called once, when it is known what kind of pool this is. `onBack`: called when something can be started again after an outage. */
+  readonly openLauncher: (type: WorkerType, onBack: () => void) => Promise<Launcher>;
   readonly closing: AbortController;
   readonly pool: PoolSync;
   readonly announcer: Announcer | null;

@@ -80,6 +80,7 @@ export class Worker {
       workPoolName: this.#room.workPoolName,
       workQueues: settings.workQueues,
       prefetchMs: settings.prefetchMs,
+      canLaunch: () => this.#room.launcher.isReady(),
     });
   }
 
@@ -109,6 +110,7 @@ export class Worker {
       startSlots: { limit: startSlots.limit, inUse: startSlots.inUse },
       lastPollAt: this.#poller.lastPollAt,
       isEventStreamConnected: this.#isEventStreamConnected,
+      launchObstacle: this.#launcher?.obstacle ?? null,
       drainsUntil: this.#drainsUntil,
       lateLoops: Object.entries(this.#pulses)
         .map(([name, { lateMs }]) => ({ name, lateMs }))
@@ -123,7 +125,7 @@ export class Worker {
     try {
       this.#transition("starting");
       if (!(await this.#readPool())) return;
-      this.#launcher = await this.#options.openLauncher(this.#room.workerType);
+      this.#launcher = await this.#options.openLauncher(this.#room.workerType, () => this.#pollLoop?.nudge());
       this.#options.onReady();
       this.#transition("running");
       this.#room.events.started();

@@ -214,11 +214,12 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
     await running([dies]);
     await api.waitForLog(dies, /before/);
     await engine.kill();
-    const waits = await runCommand("sh -c 'echo ran'", { engine: "none" });
     await until("the worker notices", () =>
-      worker.process.output.includes("The Docker engine does not answer"),
+      worker.process.output.includes(
+        "The Docker engine does not answer; no flow runs are taken until it does",
+      ),
     );
-    await api.waitFor(waits, ["RUNNING"]);
+    const waits = await runCommand("sh -c 'echo ran'", { engine: "none" });
     await engine.resume();
     const { state } = await api.waitForEnd(dies);
     expect(state).toMatchObject({
@@ -226,6 +227,9 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
       message: expect.stringMatching(/status code: (137|143)\./) as unknown,
     });
     expect((await api.waitForEnd(waits)).state.type).toBe("COMPLETED");
+    // It was not taken before the engine was back, and so had not to be handed back.
+    expect(await api.states(waits)).not.toContain("CRASHED");
+    expect((await api.states(waits)).filter((type) => type === "SCHEDULED")).toHaveLength(1);
     expect(worker.process.output).toMatch(/The Docker engine answers again after \d+ s/);
     const lines = (await api.logs(dies)).filter(({ name }) => name === "prefect.flow_runs");
     expect(lines.map(({ message }) => message)).toEqual(["before"]);

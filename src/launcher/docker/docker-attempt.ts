@@ -25,6 +25,8 @@ export interface DockerAttemptParts {
   readonly cancelsItself: LaunchSpec["cancelsItself"];
   /** Remove the container once its end is known. */
   readonly autoRemove: boolean;
+  /** Ends the container, and removes it, as soon as the engine does so. */
+  readonly discard: () => void;
   readonly clock: Clock;
   readonly logger: Logger | undefined;
   /** Aborted when the launcher closes: the container goes on without us. */
@@ -39,6 +41,10 @@ const LOOK_AGAIN_MS = 500;
 /** The engine itself kills after the grace; should it not, we do. */
 const KILL_DELAY_MS = 2000;
 const KILL_LEEWAY_MS = 250;
+/** How long an engine that should have killed a cancelled container may take; one that is restarted comes back within this. */
+const GIVE_UP_MS = 15_000;
+/** The same for a worker that has to go. */
+const LEAVE_MS = 5000;
 /** Prefect's runner has a grace of its own for the flow (protocol §7.2), notices a cancellation within 10 s, and runs hooks. */
 const RUNNER_GRACE_MS = 30_000;
 const RUNNER_DELAY_MS = 15_000;
@@ -58,6 +64,9 @@ export class DockerAttempt implements Infrastructure {
   /** Monotonic time of the SIGKILL. */
   #killAt = Infinity;
   #hasten = new AbortController();
+  /** From the SIGKILL on: whether it is heeded or not, the attempt is done with after this. */
+  #giveUpMs = GIVE_UP_MS;
+  #hasGivenUp = false;
   #stopping: Promise<StopResult> | undefined;
 
   constructor(parts: DockerAttemptParts) {
@@ -74,6 +83,7 @@ export class DockerAttempt implements Infrastructure {
       this.#detaching.abort();
       return this.exited.then((result) => ({ result, acknowledged: false }));
     }
+    if (options.intent !== "cancel") this.#giveUpMs = LEAVE_MS;
     if (this.#stopping === undefined) this.#stopping = this.#stop(options);
     else {
       this.#killBefore(options.graceMs);
@@ -98,7 +108,7 @@ export class DockerAttempt implements Infrastructure {
   }
 
   async #conclude(): Promise<LaunchResult> {
-    const { follower, clock, closing, logger, id } = this.#parts;
+    const { follower, clock, closing, logger, id, discard } = this.#parts;
     const signal = AbortSignal.any([this.#detaching.signal, closing]);
     try {
       const result = await this.#untilEnded(signal);
@@ -115,6 +125,14 @@ export class DockerAttempt implements Infrastructure {
       await this.#removeIfWanted();
       return result;
     } catch (thrown) {
+      if (this.#hasGivenUp) {
+        logger?.warn(
+          { container: id },
+          "The container of a cancelled flow run could not be ended; it is removed as soon as the engine does it",
+        );
+        discard();
+        return { kind: "gone" };
+      }
       if (signal.aborted) return { kind: "detached" };
       logger?.error({ container: id, err: coerceError(thrown) }, "A container's end could not be read");
       return { kind: "gone" };
@@ -127,9 +145,15 @@ export class DockerAttempt implements Infrastructure {
   async #untilEnded(signal: AbortSignal): Promise<LaunchResult> {
     const { engine, watch, clock, id } = this.#parts;
     for (;;) {
-      const code = await watch.patiently(() => waitForContainer(engine, id, signal), { signal });
+      const code = await watch.patiently(() => waitForContainer(engine, id, signal), {
+        signal,
+        container: id,
+      });
       if (code === null) return { kind: "gone", removed: true };
-      const found = await watch.patiently(() => inspectContainer(engine, id, signal), { signal });
+      const found = await watch.patiently(() => inspectContainer(engine, id, signal), {
+        signal,
+        container: id,
+      });
       if (found === null || found.State.Status === "removing") {
         if (this.#stopping !== undefined) return { kind: "exited", code };
         // Podman says 0 of a container that was removed while it ran.
@@ -169,10 +193,10 @@ export class DockerAttempt implements Infrastructure {
       if (intent === "cancel")
         await this.#awaitOwnCancellation(Math.max(graceMs, RUNNER_GRACE_MS) + RUNNER_DELAY_MS);
       this.#killBefore(graceMs);
-      void this.#killInTime();
+      void this.#killInTime(intent);
       // The engine's own stop, as it goes on when we die; a later, shorter grace only brings the kill forward.
       const graceSeconds = (this.#killAt - clock.monotonic()) / 1000;
-      await watch.patiently(() => stopContainer(engine, id, graceSeconds, signal), { signal });
+      await watch.patiently(() => stopContainer(engine, id, graceSeconds, signal), { signal, container: id });
     } catch (thrown) {
       if (!signal.aborted)
         logger?.warn({ container: id, err: coerceError(thrown) }, "A container could not be stopped");
@@ -189,21 +213,32 @@ export class DockerAttempt implements Infrastructure {
     signal.throwIfAborted();
   }
 
-  async #killInTime(): Promise<void> {
-    const { engine, watch, clock, id } = this.#parts;
+  /** Kills what the engine has not ended in time, and waits no longer for an engine that does not do it. */
+  async #killInTime(intent: StopOptions["intent"]): Promise<void> {
+    const { engine, watch, id } = this.#parts;
     const { signal } = this.#ending;
     const first = this.#killAt;
     try {
-      for (;;) {
-        this.#hasten = new AbortController();
-        const leftMs = this.#killAt + (this.#killAt === first ? KILL_DELAY_MS : 0) - clock.monotonic();
-        if (leftMs <= 0) break;
-        await clock.sleep(leftMs, AbortSignal.any([signal, this.#hasten.signal])).catch(() => undefined); // hastened, or ended
-        signal.throwIfAborted();
-      }
-      await watch.patiently(() => killContainer(engine, id, { signal }), { signal });
+      await this.#until(() => this.#killAt + (this.#killAt === first ? KILL_DELAY_MS : 0));
+      void watch.patiently(() => killContainer(engine, id, { signal }), { signal }).catch(() => undefined); // it has ended
+      await this.#until(() => this.#killAt + KILL_DELAY_MS + this.#giveUpMs);
+      this.#hasGivenUp = intent === "cancel";
+      this.#detaching.abort();
     } catch {
       // It has ended.
+    }
+  }
+
+  /** Resolves at a time that a further stop may bring forward; rejects when the container has ended. */
+  async #until(time: () => number): Promise<void> {
+    const { clock } = this.#parts;
+    const { signal } = this.#ending;
+    for (;;) {
+      this.#hasten = new AbortController();
+      const leftMs = time() - clock.monotonic();
+      if (leftMs <= 0) return;
+      await clock.sleep(leftMs, AbortSignal.any([signal, this.#hasten.signal])).catch(() => undefined); // hastened, or ended
+      signal.throwIfAborted();
     }
   }
 }

@@ -11,8 +11,9 @@ import {
   removeContainer,
   startContainer,
 } from "../../docker/containers.ts";
-import { EngineStatusError } from "../../docker/engine-errors.ts";
+import { EngineStatusError, isEngineAway, neverConnected } from "../../docker/engine-errors.ts";
 import { ensureImage } from "../../docker/pull-policy.ts";
+import { LaunchPostponed, LaunchUncertain } from "../launch-outcomes.ts";
 import { planContainer } from "./container-body.ts";
 import { ATTEMPT_LABEL, AUTO_REMOVE_LABEL } from "./container-labels.ts";
 import { alternativeName, containerName } from "./container-name.ts";
@@ -42,10 +43,12 @@ export interface DockerLauncherOptions {
   readonly cwd: string;
   readonly clock: Clock;
   readonly logger?: Logger;
+  /** Called when containers can be started again after an outage of the engine. */
+  readonly onBack?: () => void;
 }
 
-/** An engine that is being restarted comes back within this; a run that waits for longer is reported instead. */
-const START_PATIENCE_MS = 60_000;
+/** An engine that is away for a moment is waited for; after that a run that has not begun may go elsewhere. */
+const START_PATIENCE_MS = 10_000;
 const LAST_LINES = 5;
 const LAST_BYTES = 16 * 1024;
 
@@ -53,9 +56,10 @@ const LAST_BYTES = 16 * 1024;
  * Runs each attempt in a container of its own. The container bears the attempt's id as a label, so that one that another
  * worker has made, or whose creation was not confirmed, is found again; the engine keeps it alive, not the worker.
  */
-export function createDockerLauncher({ engine, env, cwd, clock, logger }: DockerLauncherOptions): Launcher {
-  const watch = new EngineWatch(clock, logger);
+export function createDockerLauncher(options: DockerLauncherOptions): Launcher {
+  const { engine, env, cwd, clock, logger, onBack = () => undefined } = options;
   const closing = new AbortController();
+  const watch = new EngineWatch({ engine, clock, logger, onBack, closing: closing.signal });
 
   interface Found {
     readonly id: string;
@@ -77,6 +81,7 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
       follower: new LogFollower({ engine, id, tty, file, onLine, clock, logger }),
       cancelsItself,
       autoRemove,
+      discard: () => discard(attempt, { force: true }),
       clock,
       logger,
       closing: closing.signal,
@@ -110,23 +115,64 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
     throw new Error("there is no name left"); // the last one throws above
   }
 
-  async function start(id: string, plan: ContainerPlan, signal?: AbortSignal): Promise<void> {
+  /** Starts a container. Rejects only when it has not begun, unless with LaunchUncertain. */
+  async function start(
+    id: string,
+    attempt: string,
+    networks: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    let mayHaveBegun = false;
+    async function attemptStart(): Promise<void> {
+      try {
+        await startContainer(engine, id);
+      } catch (error) {
+        mayHaveBegun ||= !neverConnected(error);
+        throw error;
+      }
+    }
     try {
-      for (const network of plan.furtherNetworks) await connectNetwork(engine, network, id, signal);
+      for (const network of networks) await connectNetwork(engine, network, id, signal);
       signal?.throwIfAborted();
-      await watch.patiently(() => startContainer(engine, id), { signal, patienceMs: START_PATIENCE_MS });
-    } catch (error) {
-      const found = await inspectContainer(engine, id).catch(() => null);
-      // An answer that got lost: it runs, or has run.
-      if (found !== null && hasBegun(found)) return;
-      await removeContainer(engine, id, { force: true }).catch((err: unknown) => {
-        logger?.warn({ container: id, err }, "A container that did not start could not be removed");
-      });
-      throw error;
+      await watch.patiently(attemptStart, { signal, patienceMs: START_PATIENCE_MS });
+    } catch (thrown) {
+      if (!mayHaveBegun) throw thrown;
+      // Before that is known nobody else may start the run, so the engine is waited for however long it is away.
+      const found = await watch
+        .patiently(() => inspectContainer(engine, id), { signal, container: id })
+        .catch((error: unknown) => {
+          throw new LaunchUncertain(() => discard(attempt, { force: true }), error);
+        });
+      if (found !== null && hasBegun(found)) return; // an answer that got lost: it runs, or has run
+      if (found === null || signal?.aborted === true || !isEngineAway(thrown)) throw thrown;
+      await start(id, attempt, [], signal);
     }
   }
 
+  /** Removes the container of an attempt that shall not begin, or, with `force`, go on: as soon as the engine is there. */
+  function discard(attempt: string, { force = false } = {}): void {
+    watch
+      .patiently(
+        async () => {
+          for (const { Id: id, State: state } of await listContainers(engine, [
+            `${ATTEMPT_LABEL}=${attempt}`,
+          ]))
+            if (force || state === "created") await removeContainer(engine, id, { force });
+        },
+        { signal: closing.signal },
+      )
+      .catch((err: unknown) => {
+        if (!closing.signal.aborted)
+          logger?.warn({ attempt, err }, "A container that is not needed could not be removed");
+      });
+  }
+
   return {
+    get obstacle() {
+      return watch.obstacle;
+    },
+    isReady: () => watch.isReady(),
+
     async launch(spec) {
       const { container, outputFile, signal } = spec;
       if (container === undefined) throw new Error("a launcher of containers needs a container's settings");
@@ -134,6 +180,7 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
       const job = readDockerJob(container.configuration, cwd);
       const plan = planContainer({ ...spec, attempt }, container, job);
       for (const warning of plan.warnings) logger?.warn({ flowRunId: spec.flowRunId }, warning);
+      let mayBeMade = false;
       try {
         const need = { ...job, platform: plan.platform };
         const { onProgress, onStatus } = container;
@@ -141,6 +188,7 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
           signal,
           patienceMs: START_PATIENCE_MS,
         });
+        mayBeMade = true;
         const made = await watch
           .patiently(() => create(plan, container.name, attempt, signal), {
             signal,
@@ -154,7 +202,7 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
         onStatus?.("created", made);
         const file = OutputFile.create(outputFile);
         try {
-          await start(id, plan, signal);
+          await start(id, attempt, plan.furtherNetworks, signal);
         } catch (error) {
           file.close();
           throw error;
@@ -166,8 +214,12 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
         });
         return started;
       } catch (thrown) {
+        if (thrown instanceof LaunchUncertain) throw thrown;
+        if (mayBeMade) discard(attempt);
         signal?.throwIfAborted();
-        throw launchError(job, coerceError(thrown));
+        const error = coerceError(thrown);
+        if (await watch.isAtFault(error)) throw new LaunchPostponed(error);
+        throw launchError(job, error);
       }
     },
 
@@ -201,9 +253,15 @@ export function createDockerLauncher({ engine, env, cwd, clock, logger }: Docker
 
     lastLines: ({ outputFile }) => readLastLines(outputFile, LAST_LINES, LAST_BYTES),
     // An engine beside a virtual machine's wall, or the worker's container's, has its own directory elsewhere.
-    async sharesFiles() {
+    async sharesFiles(signal) {
       if (engine.address.socketPath === undefined) return false;
-      const { DockerRootDir: root } = await watch.patiently(() => readEngine(engine, "info"));
+      const { DockerRootDir: root } = await watch
+        .patiently(() => readEngine(engine, "info"), { signal, patienceMs: START_PATIENCE_MS })
+        .catch(async (thrown: unknown) => {
+          signal?.throwIfAborted();
+          const error = coerceError(thrown);
+          throw (await watch.isAtFault(error)) ? new LaunchPostponed(error) : error;
+        });
       return typeof root === "string" && existsSync(root);
     },
     // Steps on this machine are the worker's own; see the process launcher.

@@ -1,7 +1,7 @@
 import { coerceError } from "../../errors.ts";
 import { readContainerLogs } from "../../docker/container-logs.ts";
 import { inspectContainer, isRunning } from "../../docker/containers.ts";
-import { isEngineAway, isNotFound } from "../../docker/engine-errors.ts";
+import { EngineStatusError, isEngineAway, isNotFound } from "../../docker/engine-errors.ts";
 import { LineSplitter } from "../process/line-splitter.ts";
 import { compareTimes, isKept } from "./output-file.ts";
 
@@ -25,6 +25,9 @@ export interface LogFollowerOptions {
 
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5000;
+/** After so many the output of a container that has ended is given up. */
+const MAX_FAILURES = 4;
+const NOT_IMPLEMENTED = 501;
 
 /** Follows a container's output from where its file ends, over any number of connections: no entry is lost or comes twice. */
 export class LogFollower {
@@ -35,6 +38,7 @@ export class LogFollower {
   readonly #splitters: Readonly<Record<OutputStream, LineSplitter>>;
   /** Resolves with the first output. */
   readonly hasOutput: Promise<void>;
+  #failures = 0;
   #onFirstOutput: () => void = () => undefined;
 
   constructor(options: LogFollowerOptions) {
@@ -70,7 +74,7 @@ export class LogFollower {
           }
           if (hasRead) waitMs = RETRY_MS;
         } catch (error) {
-          if (!isEngineAway(error)) throw error;
+          if (!isEngineAway(error)) await this.#bear(error);
         }
         await clock.sleep(waitMs, signal);
       }
@@ -80,6 +84,19 @@ export class LogFollower {
     }
     this.#splitters.stdout.end();
     this.#splitters.stderr.end();
+  }
+
+  /** Troubles of the engine (5xx) may pass; but an engine that has no output to give says so in this way, too. */
+  async #bear(failure: unknown): Promise<void> {
+    const { engine, id, logger } = this.#options;
+    if (!(failure instanceof EngineStatusError) || !failure.retryable || failure.status === NOT_IMPLEMENTED)
+      throw failure;
+    this.#failures += 1;
+    if (this.#failures === 1)
+      logger?.warn({ container: id, err: failure }, "A container's output cannot be read; trying again");
+    if (this.#failures < MAX_FAILURES) return;
+    const found = await inspectContainer(engine, id, this.#stopping.signal).catch(() => undefined);
+    if (found === null || (found !== undefined && !isRunning(found))) throw failure;
   }
 
   /** True when there was something new. */

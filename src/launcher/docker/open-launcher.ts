@@ -16,13 +16,16 @@ export interface OpenDockerLauncherOptions {
   readonly cwd: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called when containers can be started again after an outage of the engine. */
+  readonly onBack?: () => void;
 }
 
 /**
  * Finds the engine and gives its launcher. An engine that does not answer yet is only told of: it may be started later.
  * Throws CONFIG_INVALID for an address that cannot be used.
  */
-export function openDockerLauncher({ env, cwd, clock, logger }: OpenDockerLauncherOptions): Launcher {
+export function openDockerLauncher(options: OpenDockerLauncherOptions): Launcher {
+  const { env, logger } = options;
   const address = findEngine(env);
   const seconds = Number(env["DOCKER_CLIENT_TIMEOUT"] ?? "");
   const apiVersion = env["DOCKER_API_VERSION"]?.replace(/^v/, "");
@@ -31,6 +34,7 @@ export function openDockerLauncher({ env, cwd, clock, logger }: OpenDockerLaunch
     ...(seconds > 0 ? { timeoutMs: seconds * 1000 } : {}),
     ...(apiVersion === undefined || apiVersion === "" ? {} : { apiVersion }),
   });
+  const launcher = createDockerLauncher({ ...options, engine });
   readEngine(engine, "version").then(
     async (found) => {
       const version = textIn(found, "Version") ?? "of unknown version";
@@ -40,7 +44,11 @@ export function openDockerLauncher({ env, cwd, clock, logger }: OpenDockerLaunch
         `Flow runs are started in containers of the Docker engine ${version} at ${address.host} (from ${address.source})`,
       );
     },
-    (thrown: unknown) => logger.warn({ err: coerceError(thrown) }, "Flow runs cannot be started yet"),
+    async (thrown: unknown) => {
+      // An outage is told of by the launcher itself.
+      if (await launcher.isReady())
+        logger.warn({ err: coerceError(thrown) }, "Flow runs cannot be started yet");
+    },
   );
-  return createDockerLauncher({ engine, env, cwd, clock, logger });
+  return launcher;
 }

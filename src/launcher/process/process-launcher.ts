@@ -161,6 +161,8 @@ export function createProcessLauncher(options: ProcessLauncherOptions): Launcher
 
     lastLines: ({ outputFile }) => lastLines(outputFile),
 
+    obstacle: null,
+    isReady: () => Promise.resolve(true),
     sharesFiles: () => Promise.resolve(true),
 
     endSteps(attempt) {

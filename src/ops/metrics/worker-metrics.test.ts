@@ -18,6 +18,7 @@ const SNAPSHOT: WorkerSnapshot = {
   startSlots: { limit: 2, inUse: 1 },
   lastPollAt: 1_500,
   isEventStreamConnected: true,
+  launchObstacle: null,
   drainsUntil: null,
   lateLoops: [],
   runs: [],

@@ -1,7 +1,7 @@
 """Runs the pull steps of a flow run that need its image, within the run's container, and then becomes the run's engine.
 
-`image_bridge.py SOCKET` listens for the worker, greets it with a line of JSON, and answers each request by one, as bridge.py does; it
-lies beside that. Standard library only, Python 3.8 and newer.
+`image_bridge.py SOCKET WORKSPACE` calls the worker, greets it with a line of JSON, and answers each request by one, as bridge.py does; it
+lies beside that. It writes into the workspace only. Standard library only, Python 3.8 and newer.
 """
 
 import json
@@ -17,8 +17,6 @@ import threading
 
 import bridge
 
-# A worker that has started a container connects at once, unless it was killed.
-CONNECT_SECONDS = 60
 # How long the engine may take to note why it is to end.
 ANSWER_SECONDS = 1
 # Lies beside the socket when the run is being cancelled.
@@ -27,19 +25,13 @@ INTENT = "cancelled"
 WORKER_IS_GONE = 75
 
 
-def main(path):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    os.chmod(path, 0o666)  # the worker is another user; the directory keeps all others out
-    listener.listen(1)
-    listener.settimeout(CONNECT_SECONDS)
+def main(path, workspace):
+    connection = socket.socket(socket.AF_UNIX)
     try:
-        connection = listener.accept()[0]
-    except socket.timeout:
+        connection.connect(path)
+    except OSError as error:
+        print("The worker cannot be reached at %s: %s" % (path, error), file=sys.stderr)
         sys.exit(WORKER_IS_GONE)
-    listener.close()
-    os.unlink(path)
-    connection.settimeout(None)
     has_begun = threading.Event()
     threading.Thread(target=end_without_worker, args=(connection, has_begun), daemon=True).start()
     if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
@@ -47,7 +39,9 @@ def main(path):
     sys.path.insert(0, os.getcwd())
     baseline = bridge.absolute(sys.path)
     environment = {name: value for name, value in os.environ.items() if bridge.is_text(name) and bridge.is_text(value)}
-    send(connection, {"cwd": os.getcwd(), "env": environment, "python": sys.executable})
+    mark = ".lighterman-" + secrets.token_hex(8)  # the worker sees by it who we are there, and takes it away
+    open(os.path.join(workspace, mark), "x").close()
+    send(connection, {"cwd": os.getcwd(), "env": environment, "python": sys.executable, "mark": mark})
     for line in connection.makefile("rb"):
         request = json.loads(line)
         reply = bridge.serve(request, baseline)
@@ -177,4 +171,4 @@ bridge.OPERATIONS.update(
 )
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

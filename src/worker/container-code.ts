@@ -18,7 +18,7 @@ import { stepLog } from "./pull.ts";
 import { noteImage } from "./workspace.ts";
 
 import type { Deployment } from "../api/types.ts";
-import type { FileOwner } from "../steps/image-bridge.ts";
+import type { BridgeListener, FileOwner } from "../steps/image-bridge.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Job } from "./job.ts";
 import type { PreparedRun } from "./prepare.ts";
@@ -101,22 +101,24 @@ export async function launchWithCode(run: PreparedRun, room: RunRoom, timings: T
     throw error;
   } finally {
     image.close();
+    place.listener.close();
   }
 }
 
 interface Place {
   readonly workspace: string;
   readonly steps: string;
+  readonly listener: BridgeListener;
 }
 
 /** Both below the run's directory, which others cannot enter, and which goes away with the run. */
 async function openPlace({ workspace, job }: PreparedRun, room: RunRoom): Promise<Place> {
   const root = await realpath(workspace.directory);
-  const place = { workspace: join(root, "workspace"), steps: join(root, STEPS_DIRECTORY) };
+  const [code, steps] = [join(root, "workspace"), join(root, STEPS_DIRECTORY)];
   await noteImage(root, readDockerJob(job.configuration, room.cwd).image);
-  await mkdir(place.workspace);
-  await prepareBridge(place.steps);
-  return place;
+  await mkdir(code);
+  await chmod(code, 0o777); // the container's user is not known yet
+  return { workspace: code, steps, listener: await prepareBridge(steps) };
 }
 
 /** For what runs here: the job's variables count, but programs and configuration are found as the worker's own. */
@@ -172,14 +174,14 @@ class CodeContainer {
     const { job, announced } = this.#run;
     await announced;
     return await startAttempt(this.#run, runsEngine(job) ? "engine" : "custom", this.#room, {
-      command: bridgeCommand(THERE.steps),
+      command: bridgeCommand(THERE),
       cwd: "/",
       env: this.#run.env,
       attachLater: true,
       container: {
         mounts: [
           { source: this.#place.workspace, target: THERE.workspace },
-          { source: this.#place.steps, target: THERE.steps },
+          { source: this.#place.steps, target: THERE.steps, readOnly: true },
         ],
       },
     });
@@ -188,9 +190,8 @@ class CodeContainer {
   async #connect(): Promise<ImageBridge> {
     const attempt = await this.start();
     return await ImageBridge.connect({
-      directory: this.#place.steps,
+      listener: this.#place.listener,
       workspace: { here: this.#place.workspace, there: THERE.workspace },
-      clock: this.#room.clock,
       signal: this.#run.control.signal,
       ended: attempt.exited.then((result) => {
         const { code, explanation } = explainExit(result);

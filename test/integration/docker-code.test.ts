@@ -159,6 +159,7 @@ describe("who pulls the code of a container's run, on 3.8.8", () => {
       const shown = await inspected(run);
       const isPulledByWorker = [1, 3].includes(runs.indexOf(run));
       expect(shown.includes("/lighterman/steps/image_bridge.py")).toBe(isPulledByWorker);
+      expect(shown.includes(":/lighterman/steps:ro")).toBe(isPulledByWorker);
       expect(shown).not.toContain(TOKEN);
       expect(shown).not.toContain(s3.secretAccessKey);
     }
@@ -254,14 +255,15 @@ describe("who pulls the code of a container's run, on 3.8.8", () => {
     const running = await start("worker", "flows.py:sleeps", [clone()], { volumes }, { marks: "/marks/all" });
     await until("the step runs", async () => (await containersOf(pulling)) !== "");
     await api.waitForLog(pulling, /^Executing deployment step: run_shell_script$/);
-    await api.waitFor(running, ["RUNNING"]);
+    const marked = async (): Promise<string> => await readFile(join(marks, "all"), "utf8").catch(() => "");
+    await until("the flow has begun", async () => (await marked()).startsWith("started"));
     await Promise.all([api.cancel(pulling), api.cancel(running)]);
     for (const run of [pulling, running]) {
       await ended(run, "CANCELLED");
       await until("its container has ended", async () => (await containersOf(run)) === "");
     }
     // The engine was told why it was ended.
-    const lines = (await readFile(join(marks, "all"), "utf8")).trim().split("\n");
+    const lines = (await marked()).trim().split("\n");
     expect(lines).toEqual([expect.stringMatching(/^started/), "cancelled"]);
     await until("the workspaces are gone", async () => (await workspaces()).length === 0);
   }, 120_000);

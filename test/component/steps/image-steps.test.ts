@@ -2,6 +2,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   symlinkSync,
@@ -11,7 +12,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, onTestFinished } from "vitest";
 
-import { systemClock } from "../../../src/lifecycle/clock.ts";
 import {
   bridgeCommand,
   ImageBridge,
@@ -43,11 +43,11 @@ async function openImage() {
   const there = join(root, "workspace");
   mkdirSync(image);
   symlinkSync(stage.cwd, there);
-  await prepareBridge(control);
+  const listener = await prepareBridge(control);
   let container: TestProcess | undefined;
   let bridge: Promise<ImageBridge> | undefined;
   function open(): Promise<ImageBridge> {
-    const [program, ...args] = bridgeCommand(control);
+    const [program, ...args] = bridgeCommand({ steps: control, workspace: there });
     container ??= new TestProcess(program, args, {
       name: "container",
       cwd: image,
@@ -55,9 +55,8 @@ async function openImage() {
     });
     const ended = container.ended.then(({ code }) => `status ${code}`);
     bridge ??= ImageBridge.connect({
-      directory: control,
+      listener,
       workspace: { here: stage.cwd, there },
-      clock: systemClock,
       signal: stage.signal,
       ended,
     });
@@ -71,6 +70,7 @@ async function openImage() {
   });
   onTestFinished(async () => {
     steps.close();
+    listener.close();
     await container?.[Symbol.asyncDispose]();
   });
   return {
@@ -79,6 +79,7 @@ async function openImage() {
     image,
     there,
     control,
+    listener,
     write: (name: string, text: string) => writeFileSync(join(image, name), text),
     run: (list: Json): Promise<PulledCode> => stage.run(list, { image: steps }),
     container: () => container,
@@ -212,6 +213,22 @@ describe("steps in a container", () => {
     await run([{ [CHDIR]: { directory: "." } }]);
     steps.close();
     expect(await container()?.end()).toMatchObject({ code: 75 });
+  });
+
+  it("end at once when the worker went before they could call it", async ({ expect }) => {
+    const { run, listener } = await openImage();
+    listener.close();
+    await expect(run([{ [CHDIR]: { directory: "." } }])).rejects.toThrow(
+      /The container ended before the flow was started: status 75/,
+    );
+  });
+
+  it("leave nothing beside the code", async ({ expect }) => {
+    const { run, stage, control } = await openImage();
+    const before = readdirSync(stage.cwd);
+    await run([{ [CHDIR]: { directory: "." } }]);
+    expect(readdirSync(stage.cwd)).toEqual(before);
+    expect(readdirSync(control).filter((name) => name.endsWith(".sock"))).toEqual([]);
   });
 
   it("end at once when the run is stopped", async ({ expect }) => {

@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 
-import { runEnvironment } from "./environment.ts";
+import { containerEnvironment, runEnvironment } from "./environment.ts";
 import { codeEnvironment } from "../steps/environment.ts";
 
 import type { FlowRun } from "../api/types.ts";
@@ -41,6 +41,40 @@ describe("runEnvironment", () => {
     const result = environment({ PREFECT_LOGGING_LEVEL: null, INHERITED: null });
     expect(result).not.toHaveProperty("PREFECT_LOGGING_LEVEL");
     expect(result["INHERITED"]).toBe("yes");
+  });
+});
+
+describe("containerEnvironment", () => {
+  it("hands on settings, but no file of the worker's own unless the job names one", ({ expect }) => {
+    const handed = {
+      prefectSettings: {
+        PREFECT_API_URL: "http://127.0.0.1:4200/api",
+        PREFECT_API_SSL_CERT_FILE: "/etc/ssl/own.pem",
+        PREFECT_HOME: "/home/worker/.prefect",
+        PREFECT_PROFILES_PATH: "/home/worker/profiles.toml",
+        PREFECT_LOGGING_CONFIG_PATH: "/home/worker/logging.yml",
+        PREFECT_LOGGING_SETTINGS_PATH: "/home/worker/logging.yml",
+        PREFECT_LOGGING_LEVEL: "DEBUG",
+        PREFECT_MEMO_STORE_PATH: "/home/worker/memo.toml",
+        PREFECT_RESULTS_LOCAL_STORAGE_PATH: "/results",
+      },
+      workerName: "w",
+      workerId: null,
+      flowRun,
+      flow: null,
+      deployment: null,
+      job: { env: { PREFECT_LOGGING_CONFIG_PATH: "/code/logging.yml" } },
+    };
+    expect(containerEnvironment(handed, { networks: ["own"], networkMode: null })).toEqual({
+      PREFECT_API_URL: "http://host.docker.internal:4200/api",
+      PREFECT_API_SSL_CERT_FILE: "/etc/ssl/own.pem",
+      PREFECT_LOGGING_CONFIG_PATH: "/code/logging.yml",
+      PREFECT_LOGGING_LEVEL: "DEBUG",
+      PREFECT_RESULTS_LOCAL_STORAGE_PATH: "/results",
+      PREFECT__FLOW_RUN_ID: "run-1",
+      PREFECT__WORKER_NAME: "w",
+      PREFECT__FLOW_ID: "flow-1",
+    });
   });
 });
 

@@ -27,14 +27,29 @@ export function runEnvironment(inputs: EnvironmentInputs): Record<string, string
 }
 
 /**
- * A container's environment besides its image's own (prefect_docker/worker.py: _base_environment): nothing of the worker's own,
- * and an API URL of this machine as it is reached from inside, unless the job itself gives one.
+ * Files of the worker itself. In a container Prefect would make directories there, or fail: its user may not even look. Other paths
+ * (certificates, storage of results) may well be those of the image or of a volume.
+ */
+const WORKERS_FILES: ReadonlySet<string> = new Set([
+  "PREFECT_HOME",
+  "PREFECT_PROFILES_PATH",
+  "PREFECT_LOGGING_CONFIG_PATH",
+  "PREFECT_LOGGING_SETTINGS_PATH",
+  "PREFECT_SERVER_MEMO_STORE_PATH",
+  "PREFECT_MEMO_STORE_PATH",
+]);
+
+/**
+ * A container's environment besides its image's own (prefect_docker/worker.py: _base_environment): Prefect's settings without the
+ * worker's own files, nothing else of the worker's environment, and an API URL of this machine as it is reached from inside. What
+ * the job itself gives stays as it is.
  */
 export function containerEnvironment(
   inputs: Omit<EnvironmentInputs, "workerEnv">,
   networking: { readonly networks: readonly string[]; readonly networkMode: string | null | undefined },
 ): Record<string, string> {
-  const { PREFECT_API_URL: apiUrl, ...settings } = inputs.prefectSettings;
+  const { PREFECT_API_URL: apiUrl, ...handed } = inputs.prefectSettings;
+  const settings = Object.fromEntries(Object.entries(handed).filter(([name]) => !WORKERS_FILES.has(name)));
   const mode = networkModeOf({ ...networking, apiUrl: inputs.job.env["PREFECT_API_URL"] ?? apiUrl });
   const prefectSettings =
     apiUrl === undefined ? settings : { ...settings, PREFECT_API_URL: apiUrlInContainer(apiUrl, mode) };

@@ -47,7 +47,7 @@ export async function assembleExecution(
   const events = new WorkerEvents({
     api: client,
     clock,
-    workerName: RUNNER,
+    workerName: () => RUNNER,
     workPool: () => null,
     emitter: {
       "prefect.resource.id": `prefect.runner.${RUNNER}`,

@@ -35,7 +35,7 @@ export interface Operations {
 export async function createOperations(
   session: Session,
   { signals, env }: Io,
-  identity: { readonly workerName: string; readonly workPoolName: string },
+  identity: { readonly workerName: () => string; readonly workPoolName: string },
   clock: Clock,
 ): Promise<Operations> {
   const { config, client, logger, redactor } = session;
@@ -87,10 +87,10 @@ export async function createOperations(
         else logger.debug({ problem }, "Traces could not be sent");
       },
     });
-    const attributes = {
-      "prefect.worker.name": identity.workerName,
+    const attributes = () => ({
+      "prefect.worker.name": identity.workerName(),
       "prefect.work-pool.name": identity.workPoolName,
-    };
+    });
     observers.push(
       traceRuns({
         tracer: exporter.tracer,

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -43,21 +42,20 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
   const { config, client, logger, redactor } = session;
   const clock = systemClock;
   const workPoolName = config.worker.pool ?? "";
-  const workerName =
-    config.worker.name ?? `${config.worker.type === "docker" ? "Docker" : "Process"}Worker ${randomUUID()}`;
-  const operations = await createOperations(session, io, { workerName, workPoolName }, clock);
   const closing = new AbortController();
   const pool = new PoolSync({
     api: client,
     logger,
     workPoolName,
-    workerName,
+    workerName: config.worker.name ?? null,
     type: config.worker.type ?? null,
     canCreatePool: config.worker.createPoolIfNotFound,
     baseJobTemplate: await readTemplate(config.worker.baseJobTemplate),
     heartbeatIntervalMs: config.worker.heartbeatMs,
     wantsWorkerId: isCloud(config),
   });
+  const workerName = (): string => pool.workerName;
+  const operations = await createOperations(session, io, { workerName, workPoolName }, clock);
   const runLogs = createRunLogs(session);
   const events = new WorkerEvents({
     api: client,
@@ -94,7 +92,7 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       requestTimeoutMs: config.api.deadlineMs,
       runOnce: config.worker.runOnce,
     },
-    onReady: () => void announce(session, workerName, pool, python),
+    onReady: () => void announce(session, pool, python),
     openLauncher: async (type, onBack) =>
       (launcher = await openLauncher(type, { io, clock, logger, onBack })),
     room: {
@@ -107,7 +105,6 @@ export async function assembleWorker(session: Session, io: Io): Promise<WorkerAs
       workspaces,
       events,
       observer: operations.observer,
-      workerName,
       workPoolName,
       version,
       python: async () => (await python()).path,
@@ -198,7 +195,6 @@ function createAnnouncer({ client, logger }: Session): Announcer {
 // Versions are only told, never needed, so they don't delay the first poll.
 async function announce(
   { client, config, logger, apiUrl }: Session,
-  workerName: string,
   pool: PoolSync,
   python: () => Promise<PythonInterpreter>,
 ): Promise<void> {
@@ -213,7 +209,7 @@ async function announce(
   const queueNames = worker.workQueues.length === 0 ? "all queues" : `queues ${worker.workQueues.join(", ")}`;
   logger.info(
     { workPool: worker.pool, workPoolType: pool.workPool?.type, apiUrl, serverVersion: version },
-    `Worker '${workerName}' started: pool '${worker.pool ?? ""}' (${pool.workPool?.type ?? "?"}), ${queueNames}, ` +
+    `Worker '${pool.workerName}' started: pool '${worker.pool ?? ""}' (${pool.workPool?.type ?? "?"}), ${queueNames}, ` +
       `limit ${worker.limit ?? "none"}, server ${version ?? "of unknown version"} at ${apiUrl}`,
   );
   if (pool.workPool?.is_paused === true) {

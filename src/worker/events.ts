@@ -14,7 +14,7 @@ import type { WorkerApi } from "./ports.ts";
 export interface WorkerEventsOptions {
   readonly api: Pick<WorkerApi, "createEvents">;
   readonly clock: Clock;
-  readonly workerName: string;
+  readonly workerName: () => string;
   readonly workPool: () => WorkPool | null;
   /** Who emits them, where it is no worker. */
   readonly emitter?: PrefectEvent["resource"];
@@ -149,8 +149,9 @@ export class WorkerEvents {
   }
 
   #worker(): PrefectEvent["resource"] {
-    const { workerName, emitter } = this.#options;
+    const { emitter } = this.#options;
     if (emitter !== undefined) return emitter;
+    const workerName = this.#options.workerName();
     const type = this.#options.workPool()?.type ?? "process";
     return {
       "prefect.resource.id": `prefect.worker.${type}.${slug(workerName)}`,

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 import { WorkerError } from "../errors.ts";
 import { PROCESS_BASE_JOB_TEMPLATE } from "../templating/default-job-template.ts";
 import { DOCKER_BASE_JOB_TEMPLATE } from "../templating/docker-job-template.ts";
@@ -12,7 +14,8 @@ export interface PoolSyncOptions {
   readonly api: Pick<WorkerApi, "readWorkPool" | "createWorkPool" | "updateWorkPool" | "heartbeatWorker">;
   readonly logger: Logger;
   readonly workPoolName: string;
-  readonly workerName: string;
+  /** As given by `--name`; null: one after the worker's type, as Prefect makes it (prefect/workers/base.py). */
+  readonly workerName: string | null;
   /** As given by `--type`; null: the pool's own. */
   readonly type: string | null;
   readonly canCreatePool: boolean;
@@ -31,6 +34,13 @@ const TEMPLATES: Readonly<Record<WorkerType, JsonObject>> = {
   docker: DOCKER_BASE_JOB_TEMPLATE,
 };
 
+/** What Prefect calls its workers of these types. */
+const CLASSES: Readonly<Record<WorkerType | "unknown", string>> = {
+  process: "ProcessWorker",
+  docker: "DockerWorker",
+  unknown: "Worker",
+};
+
 function isWorkerType(type: string): type is WorkerType {
   return Object.hasOwn(TEMPLATES, type);
 }
@@ -38,6 +48,7 @@ function isWorkerType(type: string): type is WorkerType {
 /** Keeps the worker's view of its pool fresh, and the pool's view of the worker (protocol §1.3). */
 export class PoolSync {
   readonly #options: PoolSyncOptions;
+  readonly #id = randomUUID();
   #workPool: WorkPool | null = null;
   #workerId: string | null = null;
   #workerType: WorkerType | null = null;
@@ -56,6 +67,11 @@ export class PoolSync {
   /** `--type`, else the pool's own as it was read first; null until then. */
   get workerType(): WorkerType | null {
     return this.#workerType;
+  }
+
+  /** Does not change any more once the type is known, before anything is told of the worker. */
+  get workerName(): string {
+    return this.#options.workerName ?? `${CLASSES[this.#workerType ?? "unknown"]} ${this.#id}`;
   }
 
   get workerId(): string | null {
@@ -89,9 +105,9 @@ export class PoolSync {
 
   async heartbeat(call: CallOptions): Promise<void> {
     if (this.#workPool === null) return;
-    const { api, workPoolName, workerName, heartbeatIntervalMs, wantsWorkerId } = this.#options;
+    const { api, workPoolName, heartbeatIntervalMs, wantsWorkerId } = this.#options;
     const heartbeat = {
-      name: workerName,
+      name: this.workerName,
       heartbeatIntervalSeconds: Math.max(1, Math.round(heartbeatIntervalMs / 1000)),
       returnId: wantsWorkerId && this.#workerId === null,
     };

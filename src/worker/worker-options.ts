@@ -41,7 +41,10 @@ export interface Announcer {
 }
 
 export interface WorkerOptions {
-  readonly room: Omit<RunRoom, "closing" | "workPool" | "workerId" | "launcher" | "workerType">;
+  readonly room: Omit<
+    RunRoom,
+    "closing" | "workPool" | "workerId" | "workerName" | "launcher" | "workerType"
+  >;
   /** Called once, when it is known what kind of pool this is. `onBack`: called when something can be started again after an outage. */
   readonly openLauncher: (type: WorkerType, onBack: () => void) => Promise<Launcher>;
   readonly closing: AbortController;

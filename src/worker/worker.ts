@@ -51,6 +51,9 @@ export class Worker {
         return known(pool.workPool);
       },
       workerId: () => pool.workerId,
+      get workerName() {
+        return pool.workerName;
+      },
       get launcher() {
         return known(launcher());
       },

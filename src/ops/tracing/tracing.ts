@@ -9,7 +9,7 @@ import type { RunEnd } from "../../worker/run.ts";
 export interface TracingOptions {
   readonly tracer: Tracer;
   /** Of every run's first span. */
-  readonly attributes: Attributes;
+  readonly attributes: () => Attributes;
   readonly now: () => number;
   /** Masks secrets. */
   readonly redact: (text: string) => string;
@@ -42,7 +42,7 @@ export function traceRuns({ tracer, attributes, now, redact }: TracingOptions): 
         kind: SpanKind.CONSUMER,
         startTime,
         attributes: {
-          ...attributes,
+          ...attributes(),
           "prefect.run.id": flowRun.id,
           "prefect.run.name": redact(flowRun.name),
           "prefect.run.type": "flow",

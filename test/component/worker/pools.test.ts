@@ -54,6 +54,23 @@ describe.concurrent("the work pool", () => {
     expect(worker.lines.filter((text) => text.startsWith("Error: "))).toEqual([expect.stringMatching(line)]);
   });
 
+  it.for([
+    ["docker", [], /^DockerWorker [0-9a-f-]{36}$/],
+    ["process", [], /^ProcessWorker [0-9a-f-]{36}$/],
+    ["docker", ["--type", "process"], /^ProcessWorker [0-9a-f-]{36}$/],
+    ["docker", ["--name", "mine"], /^mine$/],
+  ] as const)("of the type %s names its worker with %j", async ([type, args, name], { expect }) => {
+    await using scene = await openScene();
+    const pool = scene.server.store.workPools.get(POOL);
+    if (pool !== undefined) pool.type = type;
+    const worker = await scene.worker({ args, env: { DOCKER_HOST: `unix://${scene.path("no-engine")}` } });
+    const { body } = await scene.server.waitFor("a heartbeat", () => scene.server.store.workerHeartbeats[0]);
+    const told = /Worker '(.*)' started/.exec(await worker.waitForLine(/Worker '.*' started/, 10_000));
+    expect(body["name"]).toMatch(name);
+    expect(told?.[1]).toBe(body["name"]);
+    expect(await stop(worker)).toBe(0);
+  });
+
   it("of another type is served when the type is told", async ({ expect }) => {
     await using scene = await openScene();
     const pool = scene.server.store.workPools.get(POOL);

@@ -14,7 +14,8 @@ const RUN = {
   phase: "pull" as const,
   takenAt: RHYTHM.now - 70_000,
   phaseSince: RHYTHM.now - 65_400,
-  waitingFor: "pull step 2",
+  waitingFor: "pull step 2 of 3 (git_clone)",
+  pullStep: { number: 2, count: 3, name: "git_clone" },
   stopping: null,
 };
 const STATUS = statusOf(
@@ -48,7 +49,8 @@ describe("status", () => {
       phase_since: "2026-01-02T03:02:59.600Z",
       phase_seconds: 65.4,
       taken: "2026-01-02T03:02:55.000Z",
-      waiting_for: "pull step 2",
+      waiting_for: "pull step 2 of 3 (git_clone)",
+      pull_step: { number: 2, count: 3, name: "git_clone" },
       stopping: null,
     });
     expect(STATUS).toMatchObject({
@@ -64,8 +66,8 @@ describe("status", () => {
     expect(statusText(STATUS).split("\n")).toEqual([
       "Worker 'w' drains, for pool 'p': 2 flow runs (1 pull, 1 run), 2 of 4 slots. The worker is stopping and takes no more flow runs",
       "  up 20455d 3h, version 1.2.3, pid 42, API http://127.0.0.1:4200/api, last poll 2026-01-02T03:04:04.000Z, event stream connected",
-      `  ${RUN.name} (${RUN.id}, etl/nightly): pull for 1m 05s, waiting for pull step 2`,
-      "  calm-fox (2, d): run for 1m 05s, waiting for pull step 2",
+      `  ${RUN.name} (${RUN.id}, etl/nightly): pull for 1m 05s, waiting for pull step 2 of 3 (git_clone)`,
+      "  calm-fox (2, d): run for 1m 05s, waiting for pull step 2 of 3 (git_clone)",
     ]);
   });
 
@@ -73,6 +75,7 @@ describe("status", () => {
     const page = statusPage(STATUS);
     expect(page).toContain("&lt;b&gt;proud&lt;/b&gt; &amp; &quot;otter&quot;");
     expect(page).toContain("etl/nightly");
+    expect(page).toContain("<td>pull step 2 of 3 (git_clone)</td>");
     expect(page).not.toContain("<b>");
     expect(page).not.toMatch(/src=|href=|url\(|<script/);
   });

@@ -58,6 +58,7 @@ function runStatus(run: RunSnapshot, now: number) {
     phase_seconds: seconds(now - run.phaseSince),
     taken: instant(run.takenAt),
     waiting_for: run.waitingFor,
+    pull_step: run.pullStep,
     stopping: run.stopping,
   };
 }

@@ -6,7 +6,7 @@ import { prepareStorage } from "./storage.ts";
 import type { Deployment } from "../api/types.ts";
 import type { ImageSteps } from "./image-steps.ts";
 import type { PulledCode, PullStage } from "./pull-stage.ts";
-import type { StepEvent } from "./run-steps.ts";
+import type { StepsOptions } from "./run-steps.ts";
 import type { StorageFields } from "./storage.ts";
 import type { ReferenceLookups } from "./types.ts";
 
@@ -20,7 +20,7 @@ export type CodeSource = Pick<Deployment, "pull_steps" | "path" | "storage_docum
 export async function fetchDeploymentCode(
   stage: PullStage & { readonly lookups: ReferenceLookups },
   source: CodeSource,
-  onStep?: (event: StepEvent) => void,
+  hooks: Pick<StepsOptions, "onStep" | "onStepBegin"> = {},
 ): Promise<PulledCode> {
   const storage = {
     path: source.path,
@@ -37,7 +37,7 @@ export async function fetchDeploymentCode(
     ...stage,
     steps,
     fallback: storage,
-    ...(onStep === undefined ? {} : { onStep }),
+    ...hooks,
   });
 }
 

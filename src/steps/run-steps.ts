@@ -29,12 +29,23 @@ export interface StepsOptions extends PullStage {
   /** What earlier steps gave. */
   readonly outputs?: JsonObject;
   readonly lookups: ReferenceLookups;
+  readonly onStepBegin?: (step: RunningStep) => void;
   readonly onStep?: (event: StepEvent) => void;
 }
 
 export interface PullStepsOptions extends StepsOptions {
   /** Where the code lies when no step selects a directory and the entrypoint is not in `cwd` (3.8.8 falls back to it). */
   readonly fallback?: StorageFields;
+}
+
+/** A step that is on its way. */
+export interface RunningStep {
+  /** From 1. */
+  readonly number: number;
+  /** Of all steps. */
+  readonly count: number;
+  /** `git_clone` */
+  readonly name: string;
 }
 
 /** For `prefect.flow-run.pull-step.executed` and `.failed`; the inputs are those of the deployment, nothing resolved. */
@@ -130,11 +141,12 @@ async function runStep(
   stage: PullStage,
   options: StepsOptions,
 ): Promise<void> {
-  const { log, onStep } = options;
+  const { log, onStep, onStepBegin } = options;
   const { index, name, id, inputs } = step;
   const stepName = name.split(".").at(-1) ?? name;
   const event = { index, qualifiedName: name, stepName, id: id ?? null, inputs: step.written };
   log.info(`Executing deployment step: ${stepName}`);
+  onStepBegin?.({ number: index + 1, count: total, name: stepName });
   try {
     const resolved = await resolveInputs(inputs, progress, options);
     const context: StepContext = {

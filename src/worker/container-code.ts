@@ -86,9 +86,9 @@ export async function launchWithCode(run: PreparedRun, room: RunRoom, timings: T
       signal: control.signal,
       registerSecret: (secret: string) => run.secrets.add(secret),
     };
-    const code = await fetchDeploymentCode(stage, deployment, (step) => {
-      timings.learn({ stepsDone: step.index + 1 });
-      room.events.pullStep(run, step);
+    const code = await fetchDeploymentCode(stage, deployment, {
+      onStepBegin: (pullStep) => timings.learn({ pullStep }),
+      onStep: (event) => room.events.pullStep(run, event),
     });
     timings.enter("launch");
     await image.become(code, entrypoint, commandWithCode(run.job), runsEngine(run.job));

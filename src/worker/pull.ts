@@ -47,9 +47,9 @@ export async function pullCode(run: PreparedRun, room: RunRoom, timings: Timings
     signal: control.signal,
     registerSecret: (secret: string) => run.secrets.add(secret),
   };
-  const pulled = await fetchDeploymentCode(stage, deployment, (step) => {
-    timings.learn({ stepsDone: step.index + 1 });
-    room.events.pullStep(run, step);
+  const pulled = await fetchDeploymentCode(stage, deployment, {
+    onStepBegin: (pullStep) => timings.learn({ pullStep }),
+    onStep: (event) => room.events.pullStep(run, event),
   });
   control.signal.throwIfAborted();
   const { [STEPS_VARIABLE]: _, ...env } = pulled.env;

@@ -43,8 +43,11 @@ describe("what a run waits for", () => {
   it.for<[Scene, string]>([
     [{}, "the server's answer to the claim"],
     [{ phase: "resolve" }, "deployment, blocks and variables from the API"],
-    [{ phase: "pull" }, "pull step 1"],
-    [{ phase: "pull", facts: { stepsDone: 2 } }, "pull step 3"],
+    [{ phase: "pull" }, "its code"],
+    [
+      { phase: "pull", facts: { pullStep: { number: 2, count: 3, name: "git_clone" } } },
+      "pull step 2 of 3 (git_clone)",
+    ],
     [{ phase: "launch" }, "the start of its process"],
     [{ phase: "run", identifier: "4711" }, "the end of process 4711"],
     [

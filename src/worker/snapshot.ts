@@ -1,3 +1,4 @@
+import type { RunningStep } from "../steps/run-steps.ts";
 import type { RunControl, StopReason } from "./control.ts";
 import type { ObservedRun } from "./observer.ts";
 import type { Phase } from "./timings.ts";
@@ -47,6 +48,8 @@ export interface RunSnapshot {
   readonly takenAt: number;
   readonly phaseSince: number;
   readonly waitingFor: string;
+  /** That runs, while the code is pulled. */
+  readonly pullStep: RunningStep | null;
   /** Why it is being ended early. */
   readonly stopping: StopReason | null;
 }
@@ -70,6 +73,7 @@ export function runSnapshot(run: RunInHand): RunSnapshot {
     takenAt: run.takenAt,
     phaseSince: timings?.since ?? run.takenAt,
     waitingFor: waitingFor(run),
+    pullStep: timings?.phase === "pull" ? (facts?.pullStep ?? null) : null,
     stopping: control.reason ?? null,
   };
 }
@@ -92,7 +96,7 @@ function waitingFor({ control, timings }: RunInHand): string {
     case "resolve":
       return "deployment, blocks and variables from the API";
     case "pull":
-      return `pull step ${(timings.facts.stepsDone ?? 0) + 1}`;
+      return pullStepName(timings.facts.pullStep);
     case "launch":
       return "the start of its process";
     case "run":
@@ -102,6 +106,10 @@ function waitingFor({ control, timings }: RunInHand): string {
     case undefined:
       return id === undefined ? "its state, to settle what an earlier worker left" : end;
   }
+}
+
+function pullStepName(step: RunningStep | undefined): string {
+  return step === undefined ? "its code" : `pull step ${step.number} of ${step.count} (${step.name})`;
 }
 
 /** An identifier is a pid, or the address of an engine and the id of a container. */

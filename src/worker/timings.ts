@@ -1,4 +1,5 @@
 import type { Clock } from "../lifecycle/clock.ts";
+import type { RunningStep } from "../steps/run-steps.ts";
 
 export const PHASES = ["claim", "resolve", "pull", "launch", "run", "report"] as const;
 export type Phase = (typeof PHASES)[number];
@@ -7,8 +8,8 @@ export type Phase = (typeof PHASES)[number];
 export interface RunFacts {
   readonly deploymentName?: string | undefined;
   readonly flowName?: string | undefined;
-  /** Pull steps that are done. */
-  readonly stepsDone?: number;
+  /** The last one that was begun. */
+  readonly pullStep?: RunningStep;
 }
 
 /** Told of each change of phase, and how long the one before it was. */

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { describe, it } from "vitest";
 
 import { openScene, stop } from "../worker/scene.ts";
@@ -64,6 +65,30 @@ describe("the pages of a worker", () => {
       new RegExp(`${run.name} \\(${run.id}.*\\): run for \\d+s, waiting for the end of process \\d+$`),
     );
     expect(worker.process.isRunning).toBe(true);
+  });
+
+  it("name the pull step that runs", async ({ expect }) => {
+    await using scene = await openScene();
+    const worker = await watchedWorker(scene);
+    const script = `sh -c 'while [ ! -e "${scene.path("go")}" ]; do sleep 0.02; done'`;
+    const run = scene.script("exit 0", {
+      steps: [
+        { "prefect.deployments.steps.set_working_directory": { directory: scene.path() } },
+        { "prefect.deployments.steps.run_shell_script": { script } },
+      ],
+    });
+    const page = await worker.until("/status", ({ text }) => text.includes("run_shell_script"));
+    expect((JSON.parse(page.text) as StatusBody).flow_runs).toEqual([
+      expect.objectContaining({
+        id: run.id,
+        phase: "pull",
+        waiting_for: "pull step 2 of 2 (run_shell_script)",
+        pull_step: { number: 2, count: 2, name: "run_shell_script" },
+      }),
+    ]);
+    writeFileSync(scene.path("go"), "");
+    await scene.server.waitForEnd(run.id);
+    expect(await stop(worker.process)).toBe(0);
   });
 
   it("name the phase in which a run hangs", async ({ expect }) => {

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const deploy = fileURLToPath(new URL("../../deploy", import.meta.url));
 // Made by .ci/run from test/support/manifests.
 const checker = fileURLToPath(new URL("../../.venvs/bin/manifests", import.meta.url));
-// What ignores SIGTERM is killed after 30 s (kill_grace); then come the last reports.
+// What ignores SIGTERM is killed 10 s after the drain; then come the last reports (test/component/worker/shutdown.test.ts).
 const AFTER_THE_DRAIN_S = 30;
 
 let directory: string;
@@ -97,6 +97,19 @@ describe("Kubernetes manifests", () => {
   });
 });
 
+describe("the sidecar", () => {
+  it("listens where its probes ask, and not where an application is likely to", async ({ expect }) => {
+    const of = async (file: string): Promise<string> =>
+      readFile(join(deploy, "kubernetes/sidecar", file), "utf8");
+    const port = Number(/PREFECT_WORKER_WEBSERVER_PORT=(\d+)/.exec(await of("kustomization.yaml"))?.[1]);
+    const [worker] = parse(await of("deployment.yaml")).spec.template.spec.initContainers;
+    expect(worker.ports).toEqual([{ name: "health", containerPort: port }]);
+    for (const probe of [worker.startupProbe, worker.livenessProbe])
+      expect(probe.httpGet).toEqual({ path: "/livez", port: "health" });
+    expect([80, 3000, 5000, 8000, 8080, 8443]).not.toContain(port);
+  });
+});
+
 describe("compose file", () => {
   const file = join(deploy, "compose/compose.yaml");
 
@@ -108,9 +121,22 @@ describe("compose file", () => {
     expect(await problemsOf(broken)).toMatch(/stop_grace_periods/);
   });
 
+  it("each waits until what it needs is healthy", async ({ expect }) => {
+    const { services } = parse(await readFile(file, "utf8"), { merge: true });
+    const needs = (name: string): unknown => services[name].depends_on;
+    expect(needs("server")).toEqual({ postgres: { condition: "service_healthy" } });
+    for (const name of ["worker-1", "worker-2"])
+      expect(needs(name)).toEqual({ server: { condition: "service_healthy" } });
+    // Those of the workers are the image's.
+    expect(services.postgres.healthcheck.test).toContain("127.0.0.1");
+    expect(services.server.healthcheck.test.join(" ")).toContain("http://127.0.0.1:4200/api/health");
+  });
+
   it("the drain fits the grace period, and each worker has a journal of its own", async ({ expect }) => {
     const { services } = parse(await readFile(file, "utf8"), { merge: true });
     const workers = [services["worker-1"], services["worker-2"]];
+    expect(workers.filter(({ build }) => build !== undefined)).toHaveLength(1);
+    for (const { image } of workers) expect(image).toBe(services["worker-1"].image);
     for (const { environment, stop_grace_period: grace } of workers) {
       expect(environment.LIGHTERMAN_DRAIN_TIMEOUT).toBe("60s");
       expect(grace).toBe("2m");

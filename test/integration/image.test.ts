@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, inject, it } from "vitest";
+import { parse } from "yaml";
 import { until } from "../support/deadline.ts";
 import { AsyncDisposables } from "../support/disposables.ts";
 import { DockerEngine } from "../support/docker-engine.ts";
@@ -10,6 +12,7 @@ import { PrefectApi, uniqueName } from "../support/prefect-api.ts";
 import { freePort } from "../support/prefect-server.ts";
 import type { FlowRun } from "../support/prefect-api.ts";
 
+const sidecar = new URL("../../deploy/kubernetes/sidecar/deployment.yaml", import.meta.url);
 const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
 const api = new PrefectApi(inject("prefect3Url"));
 const opened = new AsyncDisposables();
@@ -79,7 +82,7 @@ it("answers --version and --help without a server, and holds no tools to build w
   expect(sizes["worker"]).toBeLessThan(420);
 });
 
-it("runs as nobody in particular on a root file system that it can't write, turns healthy, reaps orphans", async ({
+it("runs as nobody in particular on a root file system that it can't write, turns healthy, reaps orphans, ends by a sidecar's preStop", async ({
   expect,
 }) => {
   const pool = uniqueName("image");
@@ -101,6 +104,12 @@ it("runs as nobody in particular on a root file system that it can't write, turn
 
   const health = (): Promise<string> => engine.docker("inspect", "--format", "{{.State.Health.Status}}", id);
   await until("it is healthy", async () => (await health()) === "healthy");
+
+  const { spec } = parse(await readFile(sidecar, "utf8"));
+  const preStop: readonly string[] = spec.template.spec.initContainers[0].lifecycle.preStop.exec.command;
+  // It ends with the container, by the worker's end.
+  await engine.docker("exec", id, ...preStop).catch(() => undefined);
+  expect(await engine.docker("wait", id)).toBe("0");
 });
 
 it("completes Python flows; `docker stop` drains, hands back what is not done, and ends with 0", async ({
@@ -115,11 +124,13 @@ it("completes Python flows; `docker stop` drains, hands back what is not done, a
   const short = await runProgram(pool, "sleep 3");
   await api.waitFor(short, ["RUNNING"]);
 
+  await engine.docker("kill", "--signal", "USR2", id);
   await engine.docker("stop", "--time", "60", id);
   expect(await engine.docker("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", id)).toBe(
     "0 false",
   );
   const { stderr: log } = await promisify(execFile)("docker", ["--host", engine.host, "logs", id]);
+  expect(log).toMatch(/serves pool '.*': 2 flow runs/);
   expect(log).toMatch(/no new flow runs; waiting up to 5 s for 2 in progress/);
   expect(log).toMatch(/handing the remaining flow runs back/);
   expect((await api.flowRun(short.id)).state.type).toBe("COMPLETED");

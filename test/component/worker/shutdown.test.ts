@@ -76,6 +76,24 @@ describe.concurrent("on SIGTERM the worker", () => {
     },
   );
 
+  it("after the drain time ends within the 30 s that the files in deploy/ leave it, also when an engine ignores it", async ({
+    expect,
+  }) => {
+    await using scene = await openScene();
+    const run = scene.engine("stubborn");
+    const worker = await scene.worker({
+      args: ["--drain-timeout", "0s"],
+      env: { LIGHTERMAN_KILL_GRACE: "300s" },
+    });
+    await scene.server.waitForState(run.id, "RUNNING");
+    const since = performance.now();
+    worker.signal("SIGTERM");
+    expect((await worker.end(25_000)).code).toBe(0);
+    expect(performance.now() - since).toBeLessThan(25_000);
+    expect(scene.server.stateOf(run.id).name).toBe("Crashed");
+    expect(scene.leftovers()).toEqual([]);
+  });
+
   it("a run that was handed back is run by the next worker, from the start", async ({ expect }) => {
     await using scene = await openScene();
     const run = scene.engine("wait", { env: { ENGINE_DIARY: scene.path("diary") } });

@@ -83,7 +83,10 @@ export async function createOperations(
       version,
       onProblem(problem) {
         problems += 1;
-        if (problems === 1) logger.warn({ problem }, `Traces could not be sent: ${problem}`);
+        const text = ["Traces could not be sent: ", problem, settings.doubt && `. ${settings.doubt}`].join(
+          "",
+        );
+        if (problems === 1) logger.warn({ problem }, text);
         else logger.debug({ problem }, "Traces could not be sent");
       },
     });

@@ -59,6 +59,16 @@ describe("the settings of traces", () => {
     },
   );
 
+  it.for<[string, boolean]>([
+    ["http://collector:4317", true],
+    ["http://collector:4317/", true],
+    ["http://collector:4318", false],
+    ["http://collector:43170", false],
+  ])("hold a doubt about gRPC's port (%s)", ([endpoint, isDoubtful], { expect }) => {
+    const settings = traceSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+    expect(settings).toMatchObject({ doubt: isDoubtful ? expect.stringContaining("4318") : "" });
+  });
+
   it("take the values of headers for secrets, as written and as sent", ({ expect }) => {
     const env = {
       OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20abcdef, x-kind=short,broken=%zzzzzzzz",

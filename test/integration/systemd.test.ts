@@ -66,6 +66,18 @@ it("is installed and started by the lines of its README, and tells systemd when 
   expect(await machine.sh("lighterman work-pool ls --json")).toContain("my-pool");
 });
 
+it("serves a pool of any name by the README's drop-in", async () => {
+  const start = /`(ExecStart=\S+ lighterman [^`]*"My pool")`/.exec(await readFile(readme, "utf8"))?.[1] ?? "";
+  const dropIn = "/run/systemd/system/lighterman@named.service.d";
+  await machine.sh(
+    `mkdir -p ${dropIn}; printf '[Service]\\nExecStart=\\n%s\\n' '${start}' > ${dropIn}/pool.conf; systemctl daemon-reload`,
+  );
+  await machine.sh("systemctl start lighterman@named");
+  expect(await machine.sh("lighterman work-pool ls --json")).toContain('"My pool"');
+  await machine.sh("systemctl stop lighterman@named");
+  expect(await machine.show("lighterman@named", "Result")).toBe("success");
+});
+
 it("runs flows as its user on a protected system; `systemctl stop` drains", async () => {
   await machine.sh(PROJECT);
   await machine.sh("lighterman deployment run nap/nap --name the-nap");

@@ -13,6 +13,7 @@ import { freePort } from "../support/prefect-server.ts";
 import type { FlowRun } from "../support/prefect-api.ts";
 
 const sidecar = new URL("../../deploy/kubernetes/sidecar/deployment.yaml", import.meta.url);
+const readme = new URL("../../deploy/image/README.md", import.meta.url);
 const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
 const api = new PrefectApi(inject("prefect3Url"));
 const opened = new AsyncDisposables();
@@ -135,4 +136,32 @@ it("completes Python flows; `docker stop` drains, hands back what is not done, a
   expect(log).toMatch(/handing the remaining flow runs back/);
   expect((await api.flowRun(short.id)).state.type).toBe("COMPLETED");
   expect((await api.flowRun(long.id)).state).toMatchObject({ type: "SCHEDULED", name: "AwaitingRetry" });
+});
+
+it("serves the API as the README says, turns healthy though it demands a password, and ends with 0", async ({
+  expect,
+}) => {
+  const port = await freePort();
+  const text = await readFile(readme, "utf8");
+  const words = /--publish 4200:4200 lighterman (server start [^`]*)`/.exec(text)?.[1]?.split(" ") ?? [];
+  const flags = `run --detach --network host --read-only --tmpfs /tmp --cap-drop ALL --health-interval 1s`;
+  const env = {
+    PREFECT_SERVER_API_PORT: String(port),
+    PREFECT_SERVER_API_AUTH_STRING: "admin:secret-of-mine",
+  };
+  const id = await engine.docker(
+    ...flags.split(" "),
+    ...Object.entries(env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
+    "lighterman:worker",
+    ...words,
+  );
+  const health = (): Promise<string> => engine.docker("inspect", "--format", "{{.State.Health.Status}}", id);
+  await until("it is healthy", async () => (await health()) === "healthy");
+  const ask = (headers: Readonly<Record<string, string>>): Promise<Response> =>
+    fetch(`http://127.0.0.1:${port}/api/flows/filter`, { method: "POST", headers });
+  expect((await ask({})).status).toBe(401);
+  const authorization = `Basic ${Buffer.from(env.PREFECT_SERVER_API_AUTH_STRING).toString("base64")}`;
+  expect((await ask({ authorization })).status).toBe(200);
+  await engine.docker("stop", id);
+  expect(await engine.docker("inspect", "--format", "{{.State.ExitCode}}", id)).toBe("0");
 });

@@ -11,7 +11,7 @@ const unit = "lighterman@my-pool";
 const opened = new AsyncDisposables();
 let machine: SystemdMachine;
 
-// A program as flow run, that takes five seconds once it has said who it is.
+// A program as flow run, that takes six seconds once it has said who it is.
 const PROJECT = `
 mkdir -p /srv/project && cd /srv/project
 cat > flow.py <<'END'
@@ -30,7 +30,7 @@ deployments:
       name: my-pool
       job_variables:
         engine: none
-        command: sh -c "id -un; touch /usr/x || echo protected; sleep 5"
+        command: sh -c "id -un; touch /usr/x || echo protected; sleep 6"
 END
 lighterman deploy --all --no-prompt
 `;
@@ -41,6 +41,15 @@ beforeAll(async () => {
   machine = await SystemdMachine.start(engine);
 }, 600_000);
 afterAll(() => opened.dispose());
+
+/** Lays these settings over those of the unit, in place of those that were laid over it before. */
+async function dropIn(of: string, ...settings: readonly string[]): Promise<void> {
+  const lines = ["[Service]", ...settings].map((line) => `'${line}'`).join(" ");
+  const directory = `/run/systemd/system/${of}.service.d`;
+  await machine.sh(
+    `mkdir -p ${directory}; printf '%s\\n' ${lines} > ${directory}/test.conf; systemctl daemon-reload`,
+  );
+}
 
 async function mainPid(): Promise<string> {
   return machine.show(unit, "MainPID");
@@ -68,22 +77,22 @@ it("is installed and started by the lines of its README, and tells systemd when 
 
 it("serves a pool of any name by the README's drop-in", async () => {
   const start = /`(ExecStart=\S+ lighterman [^`]*"My pool")`/.exec(await readFile(readme, "utf8"))?.[1] ?? "";
-  const dropIn = "/run/systemd/system/lighterman@named.service.d";
-  await machine.sh(
-    `mkdir -p ${dropIn}; printf '[Service]\\nExecStart=\\n%s\\n' '${start}' > ${dropIn}/pool.conf; systemctl daemon-reload`,
-  );
+  await dropIn("lighterman@named", "ExecStart=", start);
   await machine.sh("systemctl start lighterman@named");
   expect(await machine.sh("lighterman work-pool ls --json")).toContain('"My pool"');
   await machine.sh("systemctl stop lighterman@named");
   expect(await machine.show("lighterman@named", "Result")).toBe("success");
 });
 
-it("runs flows as its user on a protected system; `systemctl stop` drains", async () => {
+it("runs flows as its user on a protected system; `systemctl stop` drains, also for longer than TimeoutStopSec", async () => {
   await machine.sh(PROJECT);
   await machine.sh("lighterman deployment run nap/nap --name the-nap");
   const log = (): Promise<string> => machine.sh("lighterman flow-run logs the-nap || true");
   await until("the flow run sleeps", async () => /lighterman\n[^]*protected/.test(await log()));
+  await dropIn(unit, "TimeoutStopSec=1");
+  const since = performance.now();
   await machine.sh(`systemctl stop ${unit}`);
+  expect(performance.now() - since).toBeGreaterThan(1500);
   expect(await machine.show(unit, "Result")).toBe("success");
   expect(await machine.show(unit, "ExecMainStatus")).toBe("0");
   expect(await machine.sh(`journalctl --output cat --unit ${unit}`)).toMatch(
@@ -93,11 +102,8 @@ it("runs flows as its user on a protected system; `systemctl stop` drains", asyn
 });
 
 it("is started again after `kill -9`, and when it hangs", async () => {
-  const dropIn = `/run/systemd/system/${unit}.service.d`;
-  await machine.sh(
-    `mkdir -p ${dropIn}; printf '[Service]\\nRestartSec=0\\nWatchdogSec=2\\n' > ${dropIn}/quick.conf`,
-  );
-  await machine.sh(`systemctl daemon-reload; systemctl start ${unit}`);
+  await dropIn(unit, "RestartSec=0", "WatchdogSec=2");
+  await machine.sh(`systemctl start ${unit}`);
   const first = await mainPid();
   await machine.sh(`kill -9 ${first}`);
   await restarted(first);

@@ -1,4 +1,5 @@
 import { FrameDecoder } from "./log-frames.ts";
+import { TerminalEntries } from "./terminal-entries.ts";
 import { nanosecondsOf } from "./timestamp.ts";
 
 import type { DockerEngine } from "./engine.ts";
@@ -47,14 +48,14 @@ export async function readContainerLogs(engine: DockerEngine, options: Container
     timeoutMs: follow ? 0 : undefined,
     signal,
   });
-  const lines = new TerminalLines((bytes) => deliver(bytes, "stdout", onEntry));
+  const entries = new TerminalEntries((bytes) => deliver(bytes, "stdout", onEntry));
   const frames = new FrameDecoder((bytes, stream) => deliver(bytes, stream, onEntry));
   try {
     for await (const chunk of body) {
-      if (tty) lines.write(chunk as Buffer);
+      if (tty) entries.write(chunk as Buffer);
       else frames.write(chunk as Buffer);
     }
-    lines.end();
+    entries.end();
   } catch (thrown) {
     signal?.throwIfAborted();
     throw engine.broken(thrown);
@@ -62,35 +63,11 @@ export async function readContainerLogs(engine: DockerEngine, options: Container
 }
 
 const SPACE = 0x20;
-const NEWLINE = 0x0a;
 
 function deliver(bytes: Buffer, stream: OutputStream, onEntry: (entry: LogEntry) => void): void {
   const at = bytes.indexOf(SPACE);
   if (at === -1) return; // no entry of the engine's
   onEntry({ timestamp: bytes.toString("latin1", 0, at), stream, bytes: bytes.subarray(at + 1) });
-}
-
-/** Each line of a TTY's output comes with a time of its own. */
-class TerminalLines {
-  readonly #onLine: (bytes: Buffer) => void;
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(onLine: (bytes: Buffer) => void) {
-    this.#onLine = onLine;
-  }
-
-  write(bytes: Buffer): void {
-    let buffer = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    for (let end = buffer.indexOf(NEWLINE); end !== -1; end = buffer.indexOf(NEWLINE)) {
-      this.#onLine(buffer.subarray(0, end + 1));
-      buffer = buffer.subarray(end + 1);
-    }
-    this.#rest = buffer;
-  }
-
-  end(): void {
-    if (this.#rest.length > 0) this.#onLine(this.#rest);
-  }
 }
 
 /** `2026-01-02T03:04:05.000000006Z` → `1767323045.000000006`, as the engine's `since` wants it. */

@@ -26,6 +26,8 @@ export interface EnsureImageOptions {
   readonly env: DockerEnvironment;
   /** Told that an image is pulled, how far that is, and what could not be done but did not matter. */
   readonly onProgress?: ((text: string) => void) | undefined;
+  /** Does the pull, if there is one. */
+  readonly aside?: (<T>(pull: () => Promise<T>) => Promise<T>) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock;
 }
@@ -48,7 +50,7 @@ export async function ensureImage(
   options: EnsureImageOptions,
 ): Promise<Image> {
   const { image } = need;
-  const { onProgress, signal } = options;
+  const { onProgress, signal, aside = (work) => work() } = options;
   const { registry } = parseImageReference(image);
   const policy = pullPolicyOf(need);
   if (policy === "Never" || policy === "IfNotPresent") {
@@ -65,7 +67,7 @@ export async function ensureImage(
     }
   }
   try {
-    await pull(engine, need, registry, options);
+    await aside(() => pull(engine, need, registry, options));
   } catch (thrown) {
     if (policy !== "IfPossible" || !(thrown instanceof WorkerError)) throw thrown;
     if (thrown.code !== "IMAGE_UNAVAILABLE") throw thrown;

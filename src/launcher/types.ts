@@ -35,6 +35,8 @@ export interface ContainerSpec {
   readonly user?: string;
   /** Told what becomes of the container; null when none could be made. */
   readonly onStatus?: (status: ContainerStatus, container: StartedContainer | null) => void;
+  /** Does the pull of the image, which may take minutes; what stands before and after it is a matter of the caller's. */
+  readonly aside?: <T>(pull: () => Promise<T>) => Promise<T>;
   /** Told what happens before the container starts, such as the pull of its image. */
   readonly onProgress?: (message: string) => void;
 }

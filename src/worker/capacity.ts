@@ -1,3 +1,5 @@
+import { coerceError } from "../errors.ts";
+
 /** A slot; releasing it twice is harmless. */
 export interface Slot {
   release(): void;
@@ -7,6 +9,7 @@ export interface Slot {
 export class Capacity {
   readonly limit: number | null;
   #inUse = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(limit: number | null) {
     this.limit = limit;
@@ -22,7 +25,28 @@ export class Capacity {
 
   /** Null when all slots are taken. */
   tryAcquire(): Slot | null {
-    if (this.free <= 0) return null;
+    return this.free <= 0 ? null : this.#take();
+  }
+
+  /** Waits for a slot, before all who only try. Rejects with the signal's reason when it is aborted. */
+  async acquire(signal: AbortSignal): Promise<Slot> {
+    signal.throwIfAborted();
+    if (this.free > 0) return this.#take();
+    return await new Promise((resolve, reject) => {
+      const take = (): void => {
+        signal.removeEventListener("abort", leave);
+        resolve(this.#take());
+      };
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(take), 1);
+        reject(coerceError(signal.reason));
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      this.#waiting.push(take);
+    });
+  }
+
+  #take(): Slot {
     this.#inUse += 1;
     let isHeld = true;
     return {
@@ -30,6 +54,7 @@ export class Capacity {
         if (!isHeld) return;
         isHeld = false;
         this.#inUse -= 1;
+        this.#waiting.shift()?.();
       },
     };
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { WorkerError } from "../errors.ts";
 import { readDockerJob } from "../launcher/docker/docker-job.ts";
 import { explainExit } from "../launcher/exit-explanations.ts";
+import { LaunchUncertain } from "../launcher/launch-outcomes.ts";
 import { STEPS_VARIABLE } from "../launcher/markers.ts";
 import { fetchDeploymentCode } from "../steps/deployment-code.ts";
 import { StepError } from "../steps/errors.ts";
@@ -166,8 +167,11 @@ class CodeContainer {
 
   /** Ends the container, if there is one: the run does not begin. */
   async end(): Promise<void> {
-    const attempt = await this.#attempt?.catch(() => undefined);
-    await attempt?.infrastructure.stop({ intent: "none", graceMs: 0 });
+    const attempt = await this.#attempt?.catch((error: unknown) => {
+      if (error instanceof LaunchUncertain && this.#run.control.reason === "cancel") error.discard();
+      return undefined;
+    });
+    await attempt?.infrastructure.stop({ intent: "cancel", graceMs: 0 });
   }
 
   async #start(): Promise<Attempt> {

@@ -18,6 +18,7 @@ export function containerOf(run: PreparedRun, room: RunRoom): ContainerSpec {
     name: prepareName(job.name ?? undefined, { flow: flow ?? {}, flowRun, env: room.env }),
     labels: { ...prefectLabels(run, room), ...job.labels, "io.prefect.version": room.version },
     onStatus: (status, container) => room.events.container(run, status, container),
+    aside: (work) => run.aside(work, run.control.signal),
     onProgress: (message) => {
       run.log.info(message);
       room.logger.info({ flowRunId: flowRun.id }, message);

@@ -20,7 +20,7 @@ import type { StopReason } from "./control.ts";
 import type { Job } from "./job.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunRoom } from "./room.ts";
-import type { RunEnd } from "./run.ts";
+import type { RunEnd, RunProgress } from "./run.ts";
 
 /** Announces that somebody wants the run cancelled; a server that can't is fine, polling covers it. */
 export type CancellationAnnouncer = (onCancelling: () => void, signal: AbortSignal) => Promise<void>;
@@ -136,7 +136,11 @@ export class Execution {
     const watching = new AbortController();
     const watch = this.#watchForCancellation(watching.signal);
     try {
-      const progress = { onStarted: () => undefined, onStuck: () => undefined };
+      const progress: RunProgress = {
+        onStarted: () => undefined,
+        aside: async (work) => await work(),
+        onStuck: () => undefined,
+      };
       return await carryOut(claim, this.#control, new Timings(room.clock), room, progress, {
         announced: Promise.resolve(),
         prepare: (secrets) => this.#prepare(claim, secrets),
@@ -153,7 +157,7 @@ export class Execution {
     setTimeout(() => this.#closing.abort(), REPORT_PATIENCE_MS).unref();
   }
 
-  async #prepare(claim: Claim, secrets: SecretRegistry): Promise<PreparedRun> {
+  async #prepare(claim: Claim, secrets: SecretRegistry): Promise<Omit<PreparedRun, "aside">> {
     const room = this.#room;
     const control = this.#control;
     const { flowRun, record } = claim;

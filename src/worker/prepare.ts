@@ -11,6 +11,7 @@ import type { Claim, Subject } from "./claim.ts";
 import type { RunControl } from "./control.ts";
 import type { Job } from "./job.ts";
 import type { RunRoom } from "./room.ts";
+import type { RunProgress } from "./run.ts";
 import type { Workspace } from "./workspace.ts";
 
 // A server that does not answer must not keep the run waiting for its cosmetics.
@@ -26,6 +27,7 @@ export interface PreparedRun extends Subject, Pick<Claim, "flowRun" | "record"> 
   readonly outputFile: string;
   readonly lookups: ReferenceLookups;
   readonly control: RunControl;
+  readonly aside: RunProgress["aside"];
   /** The worker's own lines in the run's logs. */
   readonly log: FlowRunLog;
   /** Resolves when the cosmetic calls of the submission are through, so that they can't overtake the engine's. */
@@ -41,7 +43,7 @@ export async function prepareRun(
   control: RunControl,
   secrets: SecretRegistry,
   room: RunRoom,
-): Promise<PreparedRun> {
+): Promise<Omit<PreparedRun, "aside">> {
   const { flowRun, record } = claim;
   const log = room.runLogs.forRun(flowRun.id, "prefect.flow_runs.worker");
   log.info(`Worker '${room.workerName}' submitting flow run '${flowRun.id}'`);

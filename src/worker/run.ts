@@ -42,6 +42,11 @@ export const LEFT: RunEnd = { kind: "left", reason: "it goes on in its container
 export interface RunProgress {
   /** Its process works on its own: it does not count as starting any longer. */
   readonly onStarted: () => void;
+  /**
+   * Does what may take minutes and hardly burdens this machine, such as the pull of an image: others may start meanwhile. When it is
+   * done the run waits until it may go on with its start.
+   */
+  readonly aside: <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
   /** The API does not take what must be said about it: its slot may serve others while it keeps trying. */
   readonly onStuck: () => void;
 }
@@ -76,7 +81,7 @@ export async function executeFlowRun(
 interface Way {
   /** Resolves when nothing that was said of the run can overtake a report. */
   readonly announced: Promise<void>;
-  readonly prepare: (secrets: SecretRegistry) => Promise<PreparedRun>;
+  readonly prepare: (secrets: SecretRegistry) => Promise<Omit<PreparedRun, "aside">>;
   readonly onLaunched: (attempt: Attempt, run: PreparedRun) => void;
 }
 
@@ -96,7 +101,7 @@ export async function carryOut(
   async function start(): Promise<Attempt> {
     if (claim.obstacle !== null) throw claim.obstacle;
     timings.enter("resolve");
-    run = await prepare(secrets);
+    run = { ...(await prepare(secrets)), aside: progress.aside };
     timings.learn({ deploymentName: run.deployment?.name, flowName: run.flow?.name });
 
     timings.enter("pull");

@@ -26,6 +26,9 @@ export interface RunsOptions {
   readonly onReturned: (flowRunId: string) => void;
 }
 
+/** What is done sooner does not make more runs start than may do so at once. */
+const ASIDE_AFTER_MS = 5000;
+
 /** The runs that this worker has in hand, each in a slot that it can't leave without freeing it. */
 export class Runs {
   readonly #options: RunsOptions;
@@ -68,12 +71,14 @@ export class Runs {
   submit(flowRun: FlowRun): boolean {
     const slot = this.#capacity.tryAcquire();
     if (slot === null) return false;
-    const startSlot = this.#starting.tryAcquire();
-    if (startSlot === null) {
+    const firstStartSlot = this.#starting.tryAcquire();
+    if (firstStartSlot === null) {
       slot.release();
       return false;
     }
     const { room } = this.#options;
+    let held = firstStartSlot;
+    const startSlot: Slot = { release: () => held.release() };
     const control = new RunControl();
     const timings = new Timings(room.clock, (phase, from, spentMs) =>
       room.observer.runEntered(run, phase, from, spentMs),
@@ -82,6 +87,23 @@ export class Runs {
     room.observer.runTaken(run);
     const life = executeFlowRun(flowRun, control, timings, room, {
       onStarted: () => this.#release(startSlot),
+      aside: async (work, signal) => {
+        const patience = new AbortController();
+        let isAside = false;
+        room.clock.sleep(ASIDE_AFTER_MS, patience.signal).then(
+          () => {
+            isAside = true;
+            this.#release(startSlot);
+          },
+          () => undefined, // it is done
+        );
+        try {
+          return await work();
+        } finally {
+          patience.abort();
+          if (isAside) held = await this.#starting.acquire(signal);
+        }
+      },
       onStuck: () => {
         timings.stuck();
         this.#release(startSlot, slot);

@@ -183,8 +183,8 @@ export function createDockerLauncher(options: DockerLauncherOptions): Launcher {
       let mayBeMade = false;
       try {
         const need = { ...job, platform: plan.platform };
-        const { onProgress, onStatus } = container;
-        await watch.patiently(() => ensureImage(engine, need, { env, onProgress, signal, clock }), {
+        const { onProgress, onStatus, aside } = container;
+        await watch.patiently(() => ensureImage(engine, need, { env, onProgress, aside, signal, clock }), {
           signal,
           patienceMs: START_PATIENCE_MS,
         });

@@ -235,6 +235,15 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
     expect(lines.map(({ message }) => message)).toEqual(["before"]);
   });
 
+  it("the lines of a TTY come whole, however long they are", async ({ expect }) => {
+    const script = "sh -c 'head -c 40000 /dev/zero | tr \\\\0 x; echo; echo end'";
+    const flowRun = await runCommand(script, { engine: "none", container_create_kwargs: { tty: true } });
+    expect((await api.waitForEnd(flowRun)).state.type).toBe("COMPLETED");
+    await api.waitForLog(flowRun, /^end$/);
+    const lines = (await api.logs(flowRun)).filter(({ name }) => name === "prefect.flow_runs");
+    expect(lines.map(({ message }) => message)).toEqual(["x".repeat(40_000), "end"]);
+  });
+
   it("output that goes on while the engine is restarted comes whole, each line once", async ({ expect }) => {
     await using lasting = await DockerEngine.start({ liveRestore: true });
     await using other = await startWorker({

@@ -44,6 +44,8 @@ export class FakeEngine implements AsyncDisposable {
   readonly pulls = new Map<string, Promise<void>>();
   /** What a started container does. */
   onStart: (container: FakeContainer) => void = () => undefined;
+  /** Followed output does not come to its end, although the container has. */
+  isFollowEndless = false;
   #server: Server | undefined;
   #waiting: (() => void)[] = [];
 
@@ -186,7 +188,7 @@ export class FakeEngine implements AsyncDisposable {
           response.writeHead(200, { "api-version": "1.41" });
           response.flushHeaders();
           await this.#ended(container);
-          response.end(container.output);
+          if (!this.isFollowEndless) response.end(container.output);
           return [200];
         }
         return [200, container.output];
@@ -209,4 +211,10 @@ export class FakeEngine implements AsyncDisposable {
   async #ended(container: FakeContainer): Promise<void> {
     while (container.status === "running") await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
+}
+
+/** A text on stdout as an engine sends it for a container without a TTY. */
+export function frameOf(text: string): Buffer {
+  const header = Buffer.from([1, 0, 0, 0, 0, 0, 0, text.length]);
+  return Buffer.concat([header, Buffer.from(text)]);
 }

@@ -114,7 +114,7 @@ export class DockerAttempt implements Infrastructure {
       const result = await this.#untilEnded(signal);
       const patience = new AbortController();
       const isLate = await Promise.race([
-        follower.done.then(() => false),
+        follower.finish().then(() => false),
         clock.sleep(OUTPUT_PATIENCE_MS, patience.signal).then(
           () => true,
           () => false,

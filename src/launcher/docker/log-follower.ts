@@ -25,6 +25,8 @@ export interface LogFollowerOptions {
 
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5000;
+/** So soon after a container's end the engine ends its output, too. */
+const LAST_MS = 2000;
 /** After so many the output of a container that has ended is given up. */
 const MAX_FAILURES = 4;
 const NOT_IMPLEMENTED = 501;
@@ -38,6 +40,8 @@ export class LogFollower {
   readonly #splitters: Readonly<Record<OutputStream, LineSplitter>>;
   /** Resolves with the first output. */
   readonly hasOutput: Promise<void>;
+  /** Aborted when there is nothing to follow any longer. */
+  readonly #following = new AbortController();
   #failures = 0;
   #onFirstOutput: () => void = () => undefined;
 
@@ -52,6 +56,19 @@ export class LogFollower {
     this.done = this.#follow().finally(() => options.file.close());
   }
 
+  /**
+   * The container has ended, so all its output is there: an engine that does not come to the end of it is asked once more. Resolves
+   * as {@link done}.
+   */
+  async finish(): Promise<void> {
+    const { clock } = this.#options;
+    const patience = new AbortController();
+    await Promise.race([this.done, clock.sleep(LAST_MS, patience.signal).catch(() => undefined)]); // it has ended
+    patience.abort();
+    this.#following.abort();
+    await this.done;
+  }
+
   /** Ends it, whatever may still come. */
   async close(): Promise<void> {
     this.#stopping.abort();
@@ -63,8 +80,10 @@ export class LogFollower {
     const { signal } = this.#stopping;
     try {
       for (let waitMs = RETRY_MS; ; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
+        const isOver = this.#following.signal.aborted;
         try {
-          const hasRead = await this.#read(true);
+          const hasRead = await this.#read(!isOver);
+          if (isOver) break;
           const found = await inspectContainer(engine, id, signal);
           if (found === null) break;
           if (!isRunning(found)) {
@@ -74,6 +93,7 @@ export class LogFollower {
           }
           if (hasRead) waitMs = RETRY_MS;
         } catch (error) {
+          if (!isOver && this.#following.signal.aborted) continue;
           if (!isEngineAway(error)) await this.#bear(error);
         }
         await clock.sleep(waitMs, signal);
@@ -117,7 +137,10 @@ export class LogFollower {
       this.#onFirstOutput();
       this.#splitters[entry.stream].write(entry.bytes);
     };
-    await readContainerLogs(engine, { id, tty, follow, since, onEntry, signal: this.#stopping.signal });
+    const signal = follow
+      ? AbortSignal.any([this.#stopping.signal, this.#following.signal])
+      : this.#stopping.signal;
+    await readContainerLogs(engine, { id, tty, follow, since, onEntry, signal });
     return hasRead;
   }
 }

@@ -5,7 +5,7 @@ import { findEngine } from "../../../src/docker/engine-address.ts";
 import { DockerEngine } from "../../../src/docker/engine.ts";
 import { createDockerLauncher } from "../../../src/launcher/docker/docker-launcher.ts";
 import { systemClock } from "../../../src/lifecycle/clock.ts";
-import { FakeEngine } from "../../support/fake-engine.ts";
+import { FakeEngine, frameOf } from "../../support/fake-engine.ts";
 
 import type { Launcher, LaunchSpec } from "../../../src/launcher/types.ts";
 
@@ -88,6 +88,20 @@ describe("the launcher of containers", () => {
     engine.containers.clear();
     engine.end(container!);
     expect(await attempt.exited).toEqual({ kind: "gone", removed: true });
+  });
+
+  it("has the last output although the engine does not end it, as one in want of inotify instances", async ({
+    expect,
+  }) => {
+    engine.isFollowEndless = true;
+    engine.onStart = () => undefined;
+    const lines: string[] = [];
+    const attempt = await launcher.launch({ ...spec(), onLine: (line) => lines.push(line) });
+    const [container] = [...engine.containers.values()];
+    container!.output = frameOf("2026-01-02T03:04:05.000000006Z last words\n");
+    engine.end(container!);
+    expect(await attempt.exited).toMatchObject({ kind: "exited", code: 0 });
+    expect(lines).toEqual(["last words"]);
   });
 
   it("finds what a dead worker has begun, and makes sure that what it has not never begins", async ({

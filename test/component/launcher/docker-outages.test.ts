@@ -7,7 +7,7 @@ import { createDockerLauncher } from "../../../src/launcher/docker/docker-launch
 import { LaunchPostponed, LaunchUncertain } from "../../../src/launcher/launch-outcomes.ts";
 import { systemClock } from "../../../src/lifecycle/clock.ts";
 import { until } from "../../support/deadline.ts";
-import { FakeEngine } from "../../support/fake-engine.ts";
+import { FakeEngine, frameOf } from "../../support/fake-engine.ts";
 
 import type { Launcher, LaunchSpec } from "../../../src/launcher/types.ts";
 import type { Clock } from "../../../src/lifecycle/clock.ts";
@@ -168,7 +168,7 @@ describe("an engine that goes away, or is in trouble", () => {
       expect(asked).toBeGreaterThan(4);
       expect(times(/output cannot be read/)).toBe(1);
       expect(launcher.obstacle).toBeNull();
-      engine.named("otter")!.output = frame("2026-01-02T03:04:05.000000006Z said\n");
+      engine.named("otter")!.output = frameOf("2026-01-02T03:04:05.000000006Z said\n");
       engine.fault = () => undefined;
       engine.end(engine.named("otter")!, 5);
       expect(await attempt.exited).toMatchObject({ kind: "exited", code: 5 });
@@ -195,9 +195,3 @@ describe("an engine that goes away, or is in trouble", () => {
     });
   });
 });
-
-/** As an engine sends it for a container without a TTY. */
-function frame(text: string): Buffer {
-  const header = Buffer.from([1, 0, 0, 0, 0, 0, 0, text.length]);
-  return Buffer.concat([header, Buffer.from(text)]);
-}

@@ -15,7 +15,8 @@ import { BUILT_IN_BLOCKS } from "../api/manage/built-in-blocks.ts";
 import { WorkerError } from "../errors.ts";
 import { cloneSteps, imageSteps, slugOf, STORES, storeSteps } from "../project/interview.ts";
 import { checkTimes, scheduleBody } from "../project/schedules.ts";
-import { answered, required } from "./deploy-prompts.ts";
+import { blockNameProblem, imageProblem, newPathProblem, required } from "./deploy-answers.ts";
+import { answered } from "./deploy-prompts.ts";
 
 import type { Caller } from "../api/calls.ts";
 import type { JsonObject } from "../json/value.ts";
@@ -36,6 +37,13 @@ const CREDENTIALS: Readonly<Record<string, readonly string[]>> = {
   "aws-credentials": ["aws_access_key_id", "aws_secret_access_key"],
   "gcp-credentials": ["project", "service_account_file"],
   "azure-blob-storage-credentials": ["account_url", "connection_string"],
+};
+
+// What happens when one is left empty.
+const WITHOUT: Readonly<Record<string, string>> = {
+  aws_access_key_id: " (empty: those of the machine that runs the steps)",
+  service_account_file: " (empty: those of the machine that runs the steps)",
+  account_url: " (empty: a connection string is asked for)",
 };
 
 /** The questions of `prefect deploy` about image, storage and schedules (prefect/cli/_prompts.py, prefect/cli/deploy/_actions.py). */
@@ -59,14 +67,29 @@ class Interview implements DeployInterview {
     const isWanted = await this.#confirm("Build a custom Docker image for this deployment?", false);
     if (!isWanted) return undefined;
     const dockerfile = await this.#dockerfile();
-    const repository = await this.#text("Repository (such as your user name at the registry)", { required });
-    const image = await this.#text("Image name", { initial: name });
-    const tag = await this.#text("Image tag", { initial: "latest" });
-    const short = `${withoutSlash(repository)}/${image}`;
+    const repository = withoutSlash(
+      await this.#text("Repository (such as your user name at the registry)", {
+        required: (text) => required(text) ?? imageProblem(`${withoutSlash(text ?? "")}/x`),
+      }),
+    );
+    const isImage = (text: string | undefined): string | undefined =>
+      required(text) ?? imageProblem(`${repository}/${text}`);
+    const suggested = isImage(name) === undefined ? name : slugOf(name);
+    const image = await this.#text("Image name", { initial: suggested, required: isImage });
+    const short = `${repository}/${image}`;
+    const tag = await this.#text("Image tag", {
+      initial: "latest",
+      required: (text) => required(text) ?? imageProblem(`${short}:${text}`),
+    });
     if (!(await this.#confirm("Push this image to a registry?", false))) {
       return imageSteps({ name: short, tag, dockerfile, isPushed: false });
     }
-    const registry = withoutSlash(await this.#text("Registry", { initial: "docker.io" }));
+    const registry = withoutSlash(
+      await this.#text("Registry", {
+        initial: "docker.io",
+        required: (text) => required(text) ?? imageProblem(`${withoutSlash(text ?? "")}/${short}`),
+      }),
+    );
     const credentials = (await this.#confirm("Is this a private registry?", false))
       ? await this.#registryCredentials(
           `deployment-${slugOf(name)}-${slugOf(workPoolName)}-registry-creds`,
@@ -156,7 +179,10 @@ class Interview implements DeployInterview {
         hint: "Remove or rename it, so that one can be generated. Nothing was registered.",
       });
     }
-    const name = await this.#text("New name of your Dockerfile", { initial: "Dockerfile.backup" });
+    const name = await this.#text("New name of your Dockerfile", {
+      initial: "Dockerfile.backup",
+      required: (text) => newPathProblem(text, cwd),
+    });
     this.#pending.push(() => rename(join(cwd, "Dockerfile"), join(cwd, name)));
     return "auto";
   }
@@ -227,15 +253,16 @@ class Interview implements DeployInterview {
     const data: Record<string, string> = {};
     for (const field of CREDENTIALS[slug] ?? []) {
       const about = mapOf(fields, field);
-      if (Object.keys(about).length === 0) continue;
+      if (Object.keys(about).length === 0 || isNeedless(field, data)) continue;
       const isSecret = textOf(about, "format") === "password" || /secret|connection/.test(field);
-      const value = isSecret ? await this.#secret(field) : await this.#text(field, {});
+      const value = isSecret
+        ? await this.#secret(field)
+        : await this.#text(`${field}${WITHOUT[field] ?? " (may stay empty)"}`, {});
       if (value !== "") data[field] = value;
     }
     const name = await this.#text("A name for these credentials", {
       initial: `${store.replaceAll("_", "-")}-storage-credentials`,
-      required: (text) =>
-        required(text) ?? (names.includes(text ?? "") ? "There is a block of that name already." : undefined),
+      required: (text) => blockNameProblem(text, names),
     });
     this.#pending.push(() => this.#save(slug, name, data));
     return `{{ prefect.blocks.${slug}.${name} }}`;
@@ -263,7 +290,7 @@ class Interview implements DeployInterview {
       message,
       ...(initial === undefined ? {} : { placeholder: initial, defaultValue: initial }),
       // What is left empty is the default.
-      validate: (text) => (initial !== undefined && (text ?? "") === "" ? undefined : validate?.(text)),
+      validate: (text) => validate?.(initial !== undefined && (text ?? "") === "" ? initial : text),
       ...this.#options.terminal,
     });
     return answered(prompts, answer);
@@ -303,6 +330,13 @@ interface TextOptions {
   readonly initial?: string;
   /** Says what is wrong. */
   readonly required?: (text: string | undefined) => string | undefined;
+}
+
+/** A secret belongs to its key, and a connection string stands for the account's address: the block takes one of the two. */
+function isNeedless(field: string, given: Readonly<Record<string, string>>): boolean {
+  return field === "connection_string"
+    ? given["account_url"] !== undefined
+    : field === "aws_secret_access_key" && given["aws_access_key_id"] === undefined;
 }
 
 function withoutSlash(text: string): string {

@@ -2,10 +2,12 @@ import { createWorkPool, listWorkPools, readWorkerTypes } from "../api/manage/wo
 import { WorkerError } from "../errors.ts";
 import { pythonStr } from "../json/python.ts";
 import { defaultTemplate, OWN_TYPE } from "./commands/work-pool/template.ts";
+import { deploymentNameProblem, poolNameProblem } from "./deploy-answers.ts";
 
 import type * as Prompts from "@clack/prompts";
 
 import type { Caller } from "../api/calls.ts";
+import type { WorkPool } from "../api/types.ts";
 import type { FoundFlow } from "../project/flow-reader.ts";
 import type { ChooseDeclaration } from "../project/selection.ts";
 import type { DeployQuestions } from "../project/interview.ts";
@@ -17,6 +19,8 @@ export type Terminal = NonNullable<ReturnType<Io["terminal"]>> & { readonly sign
 /** What `deploy` asks on a terminal where arguments and file leave something open. */
 export interface DeployPrompts extends DeployQuestions {
   readonly choose: ChooseDeclaration;
+  /** A pool that is agreed upon, and made when the last question is answered. */
+  agreedPool(name: string): WorkPool | undefined;
 }
 
 export interface DeployPromptsOptions {
@@ -28,6 +32,10 @@ export interface DeployPromptsOptions {
 
 /** Asks with the questions of `prefect deploy`. Ctrl-C and Escape leave with nothing done. */
 export function createDeployPrompts({ terminal, api, findFlows }: DeployPromptsOptions): DeployPrompts {
+  const agreed = new Map<string, WorkPool>();
+  const pending = new Set<string>();
+  const titled = (label: string | undefined, message: string): string =>
+    label === undefined ? message : `${label}: ${message}`;
   return {
     async choose(declarations, why) {
       const prompts = await import("@clack/prompts");
@@ -55,12 +63,12 @@ export function createDeployPrompts({ terminal, api, findFlows }: DeployPromptsO
       return declarations.find((declaration) => declaration.index === index);
     },
 
-    async entrypoint() {
+    async entrypoint(label, problemOf) {
       const prompts = await import("@clack/prompts");
       const flows = await findFlows();
       if (flows.length > 0) {
         const chosen = await prompts.select({
-          message: "Which flow?",
+          message: titled(label, "Which flow?"),
           options: [
             ...flows.map(({ entrypoint, name }) => ({ value: entrypoint, label: name, hint: entrypoint })),
             { value: "", label: "Another; write its entrypoint" },
@@ -70,52 +78,95 @@ export function createDeployPrompts({ terminal, api, findFlows }: DeployPromptsO
         const entrypoint = answered(prompts, chosen);
         if (entrypoint !== "") return entrypoint;
       }
-      const answer = await prompts.text({
-        message: "Flow entrypoint (path/to/file.py:flow_function)",
-        validate: (text) =>
-          text?.includes(":") === true || text?.includes(".") === true
-            ? undefined
-            : "Write it as path/to/file.py:flow_function",
+      for (;;) {
+        const answer = await prompts.text({
+          message: titled(label, "Flow entrypoint (path/to/file.py:flow_function)"),
+          validate: (text) =>
+            text?.includes(":") === true || text?.includes(".") === true
+              ? undefined
+              : "Write it as path/to/file.py:flow_function",
+          ...terminal,
+        });
+        const entrypoint = answered(prompts, answer);
+        const problem = await problemOf(entrypoint);
+        if (problem === undefined) return entrypoint;
+        prompts.log.error(problem, terminal);
+      }
+    },
+
+    async isToBeNamed(label) {
+      const prompts = await import("@clack/prompts");
+      const answer = await prompts.confirm({
+        message: `${label} has no name. Give it one and deploy it?`,
         ...terminal,
       });
       return answered(prompts, answer);
     },
 
-    async name() {
+    async name(label) {
       const prompts = await import("@clack/prompts");
       const answer = await prompts.text({
-        message: "Deployment name",
+        message: titled(label, "Deployment name"),
         placeholder: "default",
         defaultValue: "default",
+        validate: (text) => ((text ?? "") === "" ? undefined : deploymentNameProblem(text)),
         ...terminal,
       });
       return answered(prompts, answer);
     },
 
-    async pool() {
+    async pool(label) {
       const prompts = await import("@clack/prompts");
-      const pools = (await listWorkPools(api)).filter(({ type }) => type !== "prefect-agent");
-      if (pools.length === 0) return await createPool(prompts);
+      const existing = await listWorkPools(api);
+      const pools = [...existing, ...agreed.values()].filter(({ type }) => type !== "prefect-agent");
+      if (pools.length === 0) {
+        return await agreeOnPool(
+          prompts,
+          label,
+          existing.map(({ name }) => name),
+        );
+      }
       const chosen = await prompts.select({
-        message: "Which work pool should this flow run in?",
+        message: titled(label, "Which work pool should this flow run in?"),
         options: pools.map(({ name, type }) => ({ value: name, label: name, hint: type })),
         ...terminal,
       });
       return answered(prompts, chosen);
     },
+
+    agreedPool: (name) => agreed.get(name),
+
+    async settle() {
+      for (const name of pending) {
+        const { type, base_job_template } = agreed.get(name) ?? {};
+        pending.delete(name);
+        await createWorkPool(api, {
+          name,
+          type: type ?? OWN_TYPE,
+          base_job_template: base_job_template ?? {},
+        });
+        const prompts = await import("@clack/prompts");
+        prompts.log.success(`Work pool '${name}' is made.`, terminal);
+      }
+    },
   };
 
-  async function createPool(prompts: typeof Prompts): Promise<string> {
+  async function agreeOnPool(
+    prompts: typeof Prompts,
+    label: string | undefined,
+    taken: readonly string[],
+  ): Promise<string> {
     const isWanted = await prompts.confirm({
-      message: "There is no work pool that this flow can be deployed to. Make one?",
+      message: titled(label, "There is no work pool that this flow can be deployed to. Make one?"),
       ...terminal,
     });
     if (!answered(prompts, isWanted)) {
       throw new WorkerError("DEPLOY_REFUSED", "A work pool is required to deploy this flow", {
-        hint: "`lighterman work-pool create NAME --type process` makes one; --pool names one.",
+        hint: "`lighterman work-pool create NAME --type process` makes one; --pool names one. Nothing was registered.",
       });
     }
-    const types = [...((await readWorkerTypes(api)) ?? new Map<string, unknown>([[OWN_TYPE, {}]])).keys()];
+    // Those that we have a template for, where the server has none.
+    const types = [...((await readWorkerTypes(api))?.keys() ?? [OWN_TYPE, "docker"])];
     const type = await prompts.select({
       message: "What infrastructure do its runs use?",
       options: types
@@ -127,18 +178,23 @@ export function createDeployPrompts({ terminal, api, findFlows }: DeployPromptsO
     const chosenType = answered(prompts, type);
     const name = answered(
       prompts,
-      await prompts.text({ message: "Work pool name", validate: required, ...terminal }),
+      await prompts.text({
+        message: "Work pool name",
+        validate: (text) => poolNameProblem(text, taken),
+        ...terminal,
+      }),
     );
-    const template = await defaultTemplate(api, chosenType);
-    await createWorkPool(api, { name, type: chosenType, base_job_template: template });
-    prompts.log.success(`Work pool '${name}' is made.`, terminal);
+    agreed.set(name, {
+      id: "",
+      name,
+      type: chosenType,
+      base_job_template: await defaultTemplate(api, chosenType),
+      is_paused: false,
+      concurrency_limit: null,
+    });
+    pending.add(name);
     return name;
   }
-}
-
-/** For answers that may not be empty. */
-export function required(text: string | undefined): string | undefined {
-  return text === undefined || text.trim() === "" ? "It is needed." : undefined;
 }
 
 /** The answer, or a WorkerError when the user has left. */

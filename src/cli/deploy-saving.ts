@@ -1,9 +1,11 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, relative } from "node:path";
 
+import { WorkerError } from "../errors.ts";
 import { PREFECT_VERSION, prefectIgnore, projectFile, writeFiles } from "../project/init.ts";
 import { isSaved, savedEntry, withEntry } from "../project/saved-deployment.ts";
 import { answered } from "./deploy-prompts.ts";
+import { replaceFile } from "./replace-file.ts";
 
 import type { DeployOutcome } from "../project/deploy.ts";
 import type { PrefectFile } from "../project/prefect-file.ts";
@@ -48,11 +50,16 @@ export async function offerToSave(
       deployments: [entry],
     });
     const files = { ".prefectignore": prefectIgnore(), [basename(path)]: text };
-    await writeFiles(dirname(path), files, () => Promise.resolve(false));
+    const written = await writeFiles(dirname(path), files, () => Promise.resolve(false));
+    if (!written.includes(basename(path))) {
+      throw new WorkerError("DEPLOY_REFUSED", `${shown} is there by now, made by somebody else`, {
+        hint: `Add this to it:\n${text}`,
+      });
+    }
   } else {
     // It may have been changed while the questions were answered.
     const text = await readFile(path, "utf8");
-    await writeFile(path, withEntry(text, savedEntry(preparation, file), target.declaration?.index));
+    await replaceFile(path, withEntry(text, savedEntry(preparation, file), target.declaration?.index));
   }
   return `Saved to ${shown}. From now on: lighterman deploy -n ${quoted(name)}`;
 }

@@ -157,6 +157,8 @@ async function run(
     onNote: (message) => screen.note(message),
     report: screen,
     async readPool(name) {
+      const agreed = questions?.agreedPool(name);
+      if (agreed !== undefined) return agreed;
       const known = pools.get(name) ?? client.readWorkPool(name, { signal });
       pools.set(name, known);
       return await known;
@@ -184,8 +186,16 @@ async function run(
   const [outcome] = outcomes;
   if (terminal !== undefined && interview !== undefined && outcomes.length === 1 && outcome !== undefined) {
     const path = resolve(io.cwd, flags.prefectFile ?? "prefect.yaml");
-    const saved = await offerToSave(outcome, { terminal, path, cwd: io.cwd, file });
-    if (saved !== undefined) screen.output(saved);
+    try {
+      const saved = await offerToSave(outcome, { terminal, path, cwd: io.cwd, file });
+      if (saved !== undefined) screen.output(saved);
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      const hint = error instanceof WorkerError ? `\n${error.hint ?? ""}` : "";
+      screen.warning(`The deployment is registered, but not saved: ${error.message}${hint}`);
+      await screen.conclude(outcomes);
+      return 1;
+    }
   }
   return await screen.conclude(outcomes);
 }

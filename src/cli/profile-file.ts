@@ -1,5 +1,8 @@
-import { mkdir, readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+
+import { exists } from "../steps/existence.ts";
+import { replaceFile } from "./replace-file.ts";
 
 import type { ProfilePlace } from "../config/profile.ts";
 
@@ -12,13 +15,10 @@ export async function setInProfile(
   name: string,
   value: string,
 ): Promise<void> {
-  // The file may hold API keys, and may be a link to where its owner keeps such files.
-  const target = await realpath(file).catch(() => file);
-  const found = await stat(target).catch(() => undefined);
-  const text = found === undefined ? NEW_FILE : await readFile(target, "utf8");
-  await mkdir(dirname(target), { recursive: true });
-  await writeFile(`${target}.new`, withSetting(text, profile, name, value), { mode: found?.mode ?? 0o600 });
-  await rename(`${target}.new`, target);
+  const text = (await exists(file)) ? await readFile(file, "utf8") : NEW_FILE;
+  await mkdir(dirname(file), { recursive: true });
+  // It may hold API keys.
+  await replaceFile(file, withSetting(text, profile, name, value), 0o600);
 }
 
 function withSetting(text: string, profile: string, name: string, value: string): string {

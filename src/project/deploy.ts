@@ -22,7 +22,7 @@ import type { ChooseDeclaration } from "./selection.ts";
 import type { ServerVersion } from "./server-fields.ts";
 import type { VersionInfo } from "./version-info.ts";
 
-export interface DeployOptions extends PreparationOptions {
+export interface DeployOptions extends Omit<PreparationOptions, "flowProblem" | "isOneOfSeveral"> {
   readonly names: readonly string[];
   readonly all: boolean;
   /** Of the one deployment; ignored, with a warning, when several are deployed. */
@@ -85,17 +85,21 @@ export type DeployOutcome = {
 export async function deployProject(options: DeployOptions): Promise<readonly DeployOutcome[]> {
   await using flows = new FlowReader({ ...options, onLine: (line) => options.report.output(line) });
   const serverVersion = parseServerVersion(await options.readServerVersion());
-  return await deploySelected({ ...options, flows, serverVersion });
+  const flowProblem = async (entrypoint: string): Promise<string | undefined> => {
+    const flow = (await flows.read([entrypoint])).get(entrypoint);
+    return flow instanceof Error ? flow.message : undefined;
+  };
+  return await deploySelected({ ...options, flows, flowProblem, serverVersion });
 }
 
-interface Deploying extends DeployOptions {
+interface Deploying extends DeployOptions, Pick<PreparationOptions, "flowProblem"> {
   readonly flows: FlowReader;
   readonly serverVersion: ServerVersion | undefined;
 }
 
 async function deploySelected(options: Deploying): Promise<readonly DeployOutcome[]> {
   const { report, serverVersion: version } = options;
-  const targets = await selectTargets(options);
+  const targets = [...(await selectTargets(options))];
   report.selected(targets.map((target) => labelOf(target)));
   const settled = new Map<Target, DeployOutcome>();
   const settle = (target: Target, outcome: DeployOutcome): void => {
@@ -103,14 +107,20 @@ async function deploySelected(options: Deploying): Promise<readonly DeployOutcom
     report.ended(outcome);
   };
   const isOnly = targets.length === 1;
-  const named = targets.filter((target) => {
-    if (isOnly || options.choose !== undefined || isNamed(target)) return true;
-    settle(target, { label: labelOf(target), kind: "skipped", reason: "it has no name" });
-    return false;
-  });
+  const named: Target[] = [];
+  for (const [index, target] of targets.entries()) {
+    const isLeftOut = !isOnly && !isNamed(target);
+    const asked = isLeftOut ? await askName(target, options) : target;
+    if (asked === undefined) {
+      settle(target, { label: labelOf(target), kind: "skipped", reason: "it has no name" });
+    } else {
+      targets[index] = asked;
+      named.push(asked);
+    }
+  }
   const versions = new VersionInfos(options);
   versions.of(undefined).catch(() => undefined); // while the flows are read; whoever needs it hears of it
-  const prepared = await prepareAll(named, isOnly ? options : { ...options, interview: undefined });
+  const prepared = await prepareAll(named, isOnly ? options : { ...options, interview: undefined }, !isOnly);
   const pace = new Pace(options.pace);
   const registrar = new Registrar(options.api, version, { signal: options.signal, onRetry: pace.onRetry });
   registrar.expect(
@@ -124,6 +134,7 @@ async function deploySelected(options: Deploying): Promise<readonly DeployOutcom
     report.begins(labelOf(target));
     try {
       if (preparation instanceof Error) throw preparation;
+      if (!options.dryRun) await options.questions?.settle();
       if (isOnly && !options.dryRun) await options.interview?.settle();
       const made = await planTarget(preparation, versions, options);
       const plan = planForServer(made, version, options.onWarning);
@@ -176,8 +187,10 @@ async function selectTargets(options: Deploying): Promise<readonly Target[]> {
 /** Everything that can be known before steps run. Rejects when something in the file is wrong: it is all told at once. */
 async function prepareAll(
   targets: readonly Target[],
-  options: Deploying,
+  deploying: Deploying,
+  isOneOfSeveral: boolean,
 ): Promise<ReadonlyMap<Target, Preparation | Error>> {
+  const options = { ...deploying, isOneOfSeveral };
   const resolved = new Map<Target, ResolvedTarget | Error>();
   const resolve = async (target: Target): Promise<void> => {
     resolved.set(
@@ -217,7 +230,7 @@ function refuseProblems(results: readonly unknown[]): void {
 async function prepare(
   resolved: ResolvedTarget,
   flows: ReadonlyMap<string, FlowInfo | WorkerError>,
-  options: DeployOptions,
+  options: DeployOptions & PreparationOptions,
 ): Promise<Preparation | Error> {
   try {
     const flow = flows.get(resolved.entrypoint);
@@ -276,6 +289,16 @@ async function registerTarget(
 function failed(target: Target, thrown: unknown, { signal }: DeployOptions): DeployOutcome {
   signal.throwIfAborted();
   return { label: labelOf(target), kind: "failed", error: coerceError(thrown) };
+}
+
+/** Of several deployments those without a name are left out, where nobody can name them. */
+async function askName(target: Target, { questions }: DeployOptions): Promise<Target | undefined> {
+  const { entrypoint } = target.declaration?.fields ?? {};
+  const label = `${labelOf(target)}${typeof entrypoint === "string" ? ` (${entrypoint})` : ""}`;
+  const isToBeNamed = (await questions?.isToBeNamed(label)) === true;
+  return questions !== undefined && isToBeNamed
+    ? { ...target, name: await questions.name(label) }
+    : undefined;
 }
 
 function isNamed({ declaration, name }: Target): boolean {

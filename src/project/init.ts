@@ -184,18 +184,16 @@ export function prefectIgnore(): string {
   return `${IGNORED.map(([title, ...patterns]) => [`# ${title}`, ...patterns].join("\n")).join("\n\n")}\n`;
 }
 
-/** Writes what is not there yet. Returns the names of the new files. */
+/** Writes what is not there yet, once every question is answered. Returns the names of the new files. */
 export async function writeFiles(
   cwd: string,
   files: Readonly<Record<string, string>>,
   mayOverwrite: (name: string) => Promise<boolean>,
 ): Promise<readonly string[]> {
-  const written: string[] = [];
+  const chosen: (readonly [name: string, text: string])[] = [];
   for (const [name, text] of Object.entries(files)) {
-    const path = join(cwd, name);
-    if ((await exists(path)) && !(await mayOverwrite(name))) continue;
-    await writeFile(path, text);
-    written.push(name);
+    if (!(await exists(join(cwd, name))) || (await mayOverwrite(name))) chosen.push([name, text]);
   }
-  return written;
+  for (const [name, text] of chosen) await writeFile(join(cwd, name), text);
+  return chosen.map(([name]) => name);
 }

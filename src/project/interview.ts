@@ -9,12 +9,20 @@ import type { WorkPool } from "../api/types.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { Steps } from "./prefect-file.ts";
 
-/** Asks for what neither the arguments nor the file say. */
+/** Asks for what neither the arguments nor the file say. `label` tells which of several deployments is meant. */
 export interface DeployQuestions {
-  entrypoint(): Promise<string>;
-  name(): Promise<string>;
-  pool(): Promise<string>;
+  /** `problemOf` reads a flow, and says why that cannot be done. */
+  entrypoint(label: string | undefined, problemOf: FlowProblem): Promise<string>;
+  name(label: string | undefined): Promise<string>;
+  pool(label: string | undefined): Promise<string>;
+  /** Is that one, which has no name, to get one? */
+  isToBeNamed(label: string): Promise<boolean>;
+  /** Does what was agreed upon, such as making a pool: after all questions, before any step. */
+  settle(): Promise<void>;
 }
+
+/** Why the flow of an entrypoint cannot be deployed; undefined when it can. */
+export type FlowProblem = (entrypoint: string) => Promise<string | undefined>;
 
 /** Steps that the answers ask for. */
 export interface StepsAnswer {
@@ -65,6 +73,8 @@ export interface InterviewResult {
   readonly pull: Steps | undefined;
   /** Whether anything came of the answers that a file could hold. */
   readonly isChanged: boolean;
+  /** Workers are not to pull the code from elsewhere: the default steps are the answer. */
+  readonly isLocal: boolean;
   /** Lays the answers over the declaration: schedules, and the image among the job variables. */
   layOver(fields: JsonObject): JsonObject;
 }
@@ -84,6 +94,7 @@ export async function conductInterview(
   const directory = `/opt/prefect/${basename(cwd)}`;
   const hasImage = isPythonTruthy(objectAt(objectAt(fields, "work_pool"), "job_variables")["image"]);
   let usesBuiltImage = false;
+  let isLocal = false;
   if (!known.isBuildRefused && dockerBuildOf(build) === undefined && takesImage(workPool)) {
     const answer = await interview.image(known);
     if (answer?.build !== undefined) build = [...build, ...answer.build];
@@ -94,6 +105,7 @@ export async function conductInterview(
     const answer = await interview.storage(known);
     if (answer?.push !== undefined) push = [...push, ...answer.push];
     pull = answer?.pull ?? pull;
+    isLocal = pull === undefined;
   }
   if (pull === undefined) {
     const docker = dockerBuildOf(build);
@@ -103,15 +115,18 @@ export async function conductInterview(
       pull = [workingDirectory(await interview.directoryOfImage(directory))];
     }
   }
-  const schedules = fields["schedules"] === undefined ? await interview.schedules() : [];
+  const isScheduleOpen = fields["schedules"] === undefined;
+  const schedules = isScheduleOpen ? await interview.schedules() : [];
   return {
     build,
     push,
     pull,
+    isLocal: isLocal && pull === undefined,
     isChanged: schedules.length > 0 || build !== known.build || push !== known.push || pull !== known.pull,
     layOver: (declared) => ({
       ...declared,
-      ...(schedules.length === 0 ? {} : { schedules }),
+      // Null: none are declared, and nobody is asked again; those on the server stay, which [] would take away.
+      ...(isScheduleOpen ? { schedules: schedules.length === 0 ? null : schedules } : {}),
       ...(usesBuiltImage ? { work_pool: withImage(objectAt(declared, "work_pool")) } : {}),
     }),
   };

@@ -17,7 +17,7 @@ import type { WorkPool } from "../api/types.ts";
 import type { Json, JsonObject } from "../json/value.ts";
 import type { DeploymentPlan } from "./deployment-body.ts";
 import type { FlowInfo } from "./flow-reader.ts";
-import type { DeployInterview, DeployQuestions } from "./interview.ts";
+import type { DeployInterview, DeployQuestions, FlowProblem } from "./interview.ts";
 import type { DeployOverrides } from "./overrides.ts";
 import type { Actions, Declaration, PrefectFile, Steps } from "./prefect-file.ts";
 import type { ResolutionOptions } from "./resolution.ts";
@@ -44,6 +44,10 @@ export interface PreparationOptions extends ResolutionOptions {
   /** Only there do service level agreements exist. */
   readonly isCloud: boolean;
   readonly onNote?: (message: string) => void;
+  /** Why a flow cannot be read; undefined when it can. */
+  readonly flowProblem: FlowProblem;
+  /** Whether questions must tell which deployment is meant. */
+  readonly isOneOfSeveral: boolean;
   /** Undefined where nobody can be asked. */
   readonly questions?: DeployQuestions | undefined;
   /** Undefined where nobody can be asked, and for several deployments at once. */
@@ -69,7 +73,7 @@ export interface Preparation extends ResolvedTarget {
   readonly build: Steps;
   readonly push: Steps;
   readonly pull: Steps;
-  /** The pull steps as they may be saved; undefined for the default ones. */
+  /** The pull steps as they may be saved; undefined for default ones that nobody was asked about. */
   readonly declaredPull: Steps | undefined;
 }
 
@@ -83,7 +87,7 @@ export async function resolveTarget(target: Target, options: PreparationOptions)
   const named = target.name === undefined ? declared : { ...declared, name: target.name };
   const laidOver = await layOver(named, overrides, options.cwd);
   const known = withDefaultPool(await resolveDeclaration(laidOver, options), options.defaultPool);
-  const answers = options.questions === undefined ? {} : await askMissing(known, options);
+  const answers = options.questions === undefined ? {} : await askMissing(known, target, options);
   const fields = withAnswers(known, answers);
   const written = withAnswers(withDefaultPool(laidOver, options.defaultPool), answers);
   const { entrypoint, name } = fields;
@@ -126,6 +130,7 @@ export async function prepareTarget(
 ): Promise<Preparation> {
   const { target, entrypoint, name } = resolved;
   let { fields, written, isAsked } = resolved;
+  let isLocal = false;
   await checkParameters(resolved, flow, options);
   const workPool = await readPool(fields, target, options);
   const shared = options.file?.actions ?? {};
@@ -144,12 +149,14 @@ export async function prepareTarget(
     fields = answered.layOver(fields);
     written = answered.layOver(written);
     isAsked ||= answered.isChanged;
+    isLocal = answered.isLocal;
   }
   let pull = declaredPull;
   if (pull === undefined) {
     const jobVariables = objectAt(objectAt(fields, "work_pool"), "job_variables");
     const made = defaultPull({ cwd: options.cwd, entrypoint, buildSteps: build, jobVariables });
     pull = made.steps;
+    if (isLocal) declaredPull = pull;
     if (made.warning !== undefined) options.onWarning(made.warning);
     if (made.note !== undefined) options.onNote?.(made.note);
   }
@@ -161,7 +168,12 @@ export function finishTarget(
   preparation: Preparation,
   outputs: JsonObject,
   versionInfo: VersionInfo | null,
-  { env, onWarning, file, dryRun }: PreparationOptions & { readonly dryRun: boolean },
+  {
+    env,
+    onWarning,
+    file,
+    dryRun,
+  }: Pick<PreparationOptions, "env" | "onWarning" | "file"> & { readonly dryRun: boolean },
 ): DeploymentPlan {
   const { fields, flow, entrypoint, name, pull, target } = preparation;
   const { schedules, triggers, ...rest } = fields;
@@ -208,16 +220,24 @@ interface Answers {
 
 async function askMissing(
   fields: JsonObject,
-  { questions, readPool: read }: PreparationOptions,
+  target: Target,
+  { questions, readPool: read, flowProblem, isOneOfSeveral, onWarning }: PreparationOptions,
 ): Promise<Answers> {
   if (questions === undefined) return {};
+  const label = isOneOfSeveral ? labelOf(target) : undefined;
   const { name: poolName } = objectAt(fields, "work_pool");
   const isMissing = (value: Json | undefined): boolean => !isPythonTruthy(value);
   const isOfAgents = typeof poolName === "string" && (await read(poolName))?.type === "prefect-agent";
+  if (isOfAgents) {
+    onWarning(
+      `The work pool '${poolName}' is one of agents, which run no such deployments: choose another one.`,
+    );
+  }
+  const hasNoEntrypoint = isMissing(fields["entrypoint"]);
   return {
-    ...(isMissing(fields["entrypoint"]) ? { entrypoint: await questions.entrypoint() } : {}),
-    ...(isMissing(fields["name"]) ? { name: await questions.name() } : {}),
-    ...(isMissing(poolName) || isOfAgents ? { pool: await questions.pool() } : {}),
+    ...(hasNoEntrypoint ? { entrypoint: await questions.entrypoint(label, flowProblem) } : {}),
+    ...(isMissing(fields["name"]) ? { name: await questions.name(label) } : {}),
+    ...(isMissing(poolName) || isOfAgents ? { pool: await questions.pool(label) } : {}),
   };
 }
 

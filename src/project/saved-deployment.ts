@@ -33,10 +33,11 @@ export function savedEntry(
   const known = Object.keys(DEPLOYMENT_FIELDS);
   for (const key of [...FIRST, ...known.filter((name) => !FIRST.includes(name))]) {
     const value = written[key];
-    if (key !== "flow_name" && value !== undefined && !isEmpty(value)) entry[key] = plain(value);
+    // That there are no schedules is a declaration too.
+    if (key !== "flow_name" && value !== undefined && (key === "schedules" || !isEmpty(value))) {
+      entry[key] = plain(value);
+    }
   }
-  const { schedules } = written;
-  if (Array.isArray(schedules)) entry["schedules"] = plain(schedules);
   const steps = { build, push, pull: declaredPull };
   for (const key of LAST) {
     const own = target.declaration?.[key];

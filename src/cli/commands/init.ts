@@ -83,7 +83,9 @@ export function addInitFlags(init: Command, { io, finish }: CommandContext): voi
       if (name !== "prefect.yaml" || terminal === undefined) return false;
       const prompts = await import("@clack/prompts");
       const message = "There is a prefect.yaml already. Write a new one over it?";
-      return (await prompts.confirm({ message, initialValue: false, ...terminal })) === true;
+      const answer = await prompts.confirm({ message, initialValue: false, ...terminal });
+      if (prompts.isCancel(answer)) throw new WorkerError("DEPLOY_REFUSED", "Cancelled; nothing was written");
+      return answer;
     });
     io.stdout.write(
       written.length === 0

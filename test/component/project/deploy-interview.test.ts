@@ -191,7 +191,8 @@ describe("`deploy` on a terminal", () => {
       before
         .replace("- name: null", "- name: mine")
         .replace("entrypoint: null", "entrypoint: flow.py:main")
-        .replace("      name: null", "      name: pool"),
+        .replace("      name: null", "      name: pool")
+        .replace("job_variables: {}\n", "$&    schedules: null\n"),
     );
     expect((await run("deploy", "--all")).stderr).toContain("is as declared already");
   });
@@ -217,7 +218,8 @@ describe("`deploy` on a terminal", () => {
     expect(await readFile(join(directory, "prefect.yaml"), "utf8")).toBe(
       FILE.replace(
         "work_pool: *pool\n",
-        "$&    schedules:\n      - cron: 0 0 * * *\n        timezone: UTC\n        active: true\n",
+        "$&    schedules:\n      - cron: 0 0 * * *\n        timezone: UTC\n        active: true\n" +
+          `    pull:\n      - prefect.deployments.steps.set_working_directory:\n          directory: ${directory}\n`,
       ),
     );
   });
@@ -233,8 +235,9 @@ describe("`deploy` on a terminal", () => {
     });
     const both = await answer(
       [
-        [/Deployment name/, "second\r"],
-        [/Which work pool/, "\r"],
+        [/#2 of the file \(flow.py:reports\) has no name. Give it one/, "y"],
+        [/#2[^]*Deployment name/, "second\r"],
+        [/Deployment 'second': Which work pool/, "\r"],
       ],
       "deploy",
       "--all",

@@ -415,7 +415,11 @@ describe("init", () => {
     const first = await read();
     expect(first).toContain("bucket: mine");
     const local = ["init", "--recipe", "local"] as const;
-    for (const no of ["\r", "n", ctrlC]) {
+    expect(await answer([[/Write a new one over it/, ctrlC]], ...local)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("nothing was written"),
+    });
+    for (const no of ["\r", "n"]) {
       expect(await answer([[/Write a new one over it/, no]], ...local)).toMatchObject({ code: 0 });
       expect(await read()).toBe(first);
     }

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, inject, it } from "vitest";
 import { parse } from "yaml";
 import { until } from "../support/deadline.ts";
 import { AsyncDisposables } from "../support/disposables.ts";
-import { DockerEngine } from "../support/docker-engine.ts";
+import { DockerEngine, prefectImage } from "../support/docker-engine.ts";
 import { buildImage, makeBases } from "../support/lighterman-image.ts";
 import { PrefectApi, uniqueName } from "../support/prefect-api.ts";
 import { freePort } from "../support/prefect-server.ts";
@@ -28,17 +28,27 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => opened.dispose());
 
+interface ContainerOptions {
+  /** Of the worker. */
+  readonly args?: readonly string[];
+  /** Of `docker run`. */
+  readonly flags?: readonly string[];
+  /** Of the pool. */
+  readonly type?: string;
+}
+
 /** The container of a worker that serves the pool, hardened as deploy/image/README.md says. */
 async function startContainer(
   target: "worker" | "prefect",
   pool: string,
-  ...args: string[]
+  { args = [], flags = [], type = "process" }: ContainerOptions = {},
 ): Promise<string> {
-  await api.createPool(pool);
+  await api.createPool(pool, { type });
   const env = { PREFECT_API_URL: api.url, PREFECT_WORKER_WEBSERVER_PORT: String(await freePort()) };
-  const flags = "run --detach --network host --read-only --tmpfs /tmp --cap-drop ALL --health-interval 1s";
+  const hardened = "run --detach --network host --read-only --tmpfs /tmp --cap-drop ALL --health-interval 1s";
   const id = await engine.docker(
-    ...flags.split(" "),
+    ...hardened.split(" "),
+    ...flags,
     "--security-opt",
     "no-new-privileges",
     "--volume",
@@ -117,7 +127,7 @@ it("completes Python flows; `docker stop` drains, hands back what is not done, a
   expect,
 }) => {
   const pool = uniqueName("image-prefect");
-  const id = await startContainer("prefect", pool, "--drain-timeout", "5s");
+  const id = await startContainer("prefect", pool, { args: ["--drain-timeout", "5s"] });
   const greeting = await runFlow(pool, "greet", { name: "container" });
   expect((await api.waitForEnd(greeting)).state.type).toBe("COMPLETED");
   const long = await runFlow(pool, "sleeps", { marks: "/tmp/marks", seconds: 300 });
@@ -164,4 +174,25 @@ it("serves the API as the README says, turns healthy though it demands a passwor
   expect((await ask({ authorization })).status).toBe(200);
   await engine.docker("stop", id);
   expect(await engine.docker("inspect", "--format", "{{.State.ExitCode}}", id)).toBe("0");
+});
+
+it("serves a docker pool by the engine's socket, and leaves the code to the containers, as it shares no files", async ({
+  expect,
+}) => {
+  const pool = uniqueName("image-docker");
+  const { gid } = await stat(engine.socket);
+  const socket = ["--volume", `${engine.socket}:/var/run/docker.sock`, "--group-add", String(gid)];
+  await startContainer("worker", pool, { flags: socket, type: "docker" });
+  const pullSteps = [{ "prefect.deployments.steps.set_working_directory": { directory: "/flows" } }];
+  async function greet(more: Readonly<Record<string, string>>): Promise<FlowRun> {
+    const jobVariables = { image_pull_policy: "Never", volumes: [`${fixtures}:/flows:ro`], ...more };
+    return api.run(
+      await api.createDeployment({ pool, entrypoint: "flows.py:greet", pullSteps, jobVariables }),
+    );
+  }
+  const left = await greet({ image: prefectImage, pull: "auto" });
+  const own = await greet({ image: "lighterman:prefect", command: "flow-run execute" });
+  for (const run of [left, own])
+    expect((await api.waitForEnd(run)).state).toMatchObject({ type: "COMPLETED" });
+  await api.waitForLog(left, /does not share the files of the worker's machine$/);
 });

@@ -182,26 +182,12 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
   });
 
   it("a run is cancelled while its image is being pulled", async ({ expect }) => {
-    const asked: string[] = [];
-    // A registry that knows of the image, and never comes to giving it.
-    const registry = createServer((request, response) => {
-      asked.push(request.url ?? "");
-      if (request.url === "/v2/") response.end("{}");
-    });
-    opened.defer(async () => {
-      registry.closeAllConnections();
-      registry.close();
-      await once(registry, "close");
-    });
-    await once(registry.listen(0, "127.0.0.1"), "listening");
-    const { port } = registry.address() as AddressInfo;
+    await using registry = await slowRegistry();
     const flowRun = await runCommand("true", {
-      image: `127.0.0.1:${port}/slow:1`,
+      image: registry.image,
       image_pull_policy: "Always",
     });
-    await until("the image is asked for", () => asked.some((path) => path.startsWith("/v2/slow/")), {
-      detail: () => worker.process.output,
-    });
+    await until("the image is asked for", registry.isAsked, { detail: () => worker.process.output });
     await api.cancel(flowRun);
     expect((await api.waitForEnd(flowRun, 20_000)).state.type).toBe("CANCELLED");
     expect(await engine.docker("ps", "--all", "--format", "{{.Labels}}")).not.toContain(flowRun.id);
@@ -213,6 +199,14 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
     const dies = await runCommand("sh -c 'echo before; exec sleep 600'", { engine: "none" });
     await running([dies]);
     await api.waitForLog(dies, /before/);
+    await using registry = await slowRegistry();
+    await engine.docker("tag", baseImage, registry.image);
+    const pulls = await runCommand("sh -c 'echo pulled'", {
+      engine: "none",
+      image: registry.image,
+      image_pull_policy: "IfPossible",
+    });
+    await until("the image is asked for", registry.isAsked, { detail: () => worker.process.output });
     await engine.kill();
     await until("the worker notices", () =>
       worker.process.output.includes(
@@ -220,6 +214,10 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
       ),
     );
     const waits = await runCommand("sh -c 'echo ran'", { engine: "none" });
+    await until("what was not begun is handed back", () =>
+      worker.process.output.includes("was not started: Nothing can be started at the moment"),
+    );
+    registry.refuse();
     await engine.resume();
     const { state } = await api.waitForEnd(dies);
     expect(state).toMatchObject({
@@ -227,9 +225,11 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
       message: expect.stringMatching(/status code: (137|143)\./) as unknown,
     });
     expect((await api.waitForEnd(waits)).state.type).toBe("COMPLETED");
-    // It was not taken before the engine was back, and so had not to be handed back.
-    expect(await api.states(waits)).not.toContain("CRASHED");
-    expect((await api.states(waits)).filter((type) => type === "SCHEDULED")).toHaveLength(1);
+    expect((await api.waitForEnd(pulls)).state.type).toBe("COMPLETED");
+    // The one was not taken before the engine was back, the other was and came back.
+    const scheduled = async (run: FlowRun): Promise<number> =>
+      (await api.states(run)).filter((type) => type === "SCHEDULED").length;
+    expect([await scheduled(waits), await scheduled(pulls)]).toEqual([1, 2]);
     expect(worker.process.output).toMatch(/The Docker engine answers again after \d+ s/);
     const lines = (await api.logs(dies)).filter(({ name }) => name === "prefect.flow_runs");
     expect(lines.map(({ message }) => message)).toEqual(["before"]);
@@ -270,3 +270,26 @@ describe("containers and a worker that goes and comes, on 3.8.8", () => {
     expect((await api.flowRun(flowRun.id)).state.type).toBe("PENDING");
   });
 });
+
+/** A registry that knows of an image, and does not come to giving it. */
+async function slowRegistry() {
+  const asked: string[] = [];
+  let isRefusing = false;
+  const registry = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    if (request.url === "/v2/") response.end("{}");
+    else if (isRefusing) response.writeHead(404).end();
+  });
+  await once(registry.listen(0, "127.0.0.1"), "listening");
+  const { port } = registry.address() as AddressInfo;
+  return {
+    image: `127.0.0.1:${port}/slow:1`,
+    isAsked: () => asked.some((path) => path.startsWith("/v2/slow/")),
+    refuse: () => (isRefusing = true),
+    async [Symbol.asyncDispose]() {
+      registry.closeAllConnections();
+      registry.close();
+      await once(registry, "close");
+    },
+  };
+}

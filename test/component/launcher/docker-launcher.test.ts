@@ -90,9 +90,7 @@ describe("the launcher of containers", () => {
     expect(await attempt.exited).toEqual({ kind: "gone", removed: true });
   });
 
-  it("has the last output although the engine does not end it, as one in want of inotify instances", async ({
-    expect,
-  }) => {
+  it("has the last output although the engine does not come to its end", async ({ expect }) => {
     engine.isFollowEndless = true;
     engine.onStart = () => undefined;
     const lines: string[] = [];

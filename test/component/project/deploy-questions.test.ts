@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { chmod, lstat, readdir, readFile, stat, symlink } from "node:fs/promises";
 import { createServer } from "node:http";
 import { basename, join } from "node:path";
 import { describe, it, onTestFinished } from "vitest";
@@ -522,5 +522,42 @@ describe("what was declined", () => {
       stdout: expect.stringContaining("1 created, 1 skipped"),
     });
     expect(await api.post("/deployments/count", {})).toBe(1);
+  });
+});
+
+describe("saving", () => {
+  const BUILD = `build: [{prefect.deployments.steps.run_shell_script: {script: bash -c 'echo "# added meanwhile" >> real.yaml'}}]\n`;
+
+  it("into a file that has no place for it: registered, told what to add, exit status 1", async ({
+    expect,
+  }) => {
+    const text = "{name: flows}\n";
+    const { answer, deployment, directory } = await openProject({ "prefect.yaml": text });
+    const result = await answer([LOCAL, UNSCHEDULED, SAVE], ...NEW);
+    expect(result).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("View Deployment in UI"),
+      stderr: expect.stringMatching(
+        /is registered, but not saved[^]*- name: new\n {4}entrypoint: flow.py:main/,
+      ),
+    });
+    expect(await deployment("main", "new")).toMatchObject({ name: "new" });
+    expect(await readFile(join(directory, "prefect.yaml"), "utf8")).toBe(text);
+  });
+
+  it("keeps what was changed in the file meanwhile, its mode, and a link to it", async ({ expect }) => {
+    const { answer, directory, write } = await openProject({ "real.yaml": FILE });
+    const path = join(directory, "prefect.yaml");
+    await symlink("real.yaml", path);
+    await chmod(path, 0o640);
+    // A build step is what runs between reading and saving.
+    await write({ "real.yaml": FILE + BUILD });
+    expect(await answer([LOCAL, UNSCHEDULED, SAVE], ...NEW)).toMatchObject({ code: 0 });
+    expect(await readFile(join(directory, "real.yaml"), "utf8")).toMatch(
+      /^# Ours\nname: flows # and more\nbuild: [^\n]*\n# added meanwhile\n\ndeployments:\n {2}- name: new\n/,
+    );
+    expect((await lstat(path)).isSymbolicLink()).toBe(true);
+    expect((await stat(path)).mode & 0o777).toBe(0o640);
+    expect((await readdir(directory)).filter((name) => name.endsWith(".new"))).toEqual([]);
   });
 });

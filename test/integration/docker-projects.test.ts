@@ -9,7 +9,7 @@ import { DockerRegistry, prefectHubImage } from "../support/docker-registry.ts";
 import { PrefectApi, uniqueName } from "../support/prefect-api.ts";
 import { prefectProgram } from "../support/prefect-server.ts";
 import { startWorker } from "../support/worker-process.ts";
-import type { CliResult } from "../support/cli.ts";
+import type { CliResult, Keys } from "../support/cli.ts";
 
 const FLOW = `import os
 from prefect import flow
@@ -39,9 +39,10 @@ describe("a project with an image of its own is built, pushed, deployed, and run
   });
   afterAll(() => opened.dispose());
 
-  const lighterman = (cwd: string, argv: readonly string[]): Promise<CliResult> =>
+  const lighterman = (cwd: string, argv: readonly string[], keys?: Keys): Promise<CliResult> =>
     runCli(argv, {
       cwd,
+      ...(keys === undefined ? {} : { keys }),
       apiUrl: inject("prefect3Url"),
       env: {
         PATH: process.env["PATH"] ?? "",
@@ -86,5 +87,37 @@ describe("a project with an image of its own is built, pushed, deployed, and run
       `hello world from /opt/prefect/${dockerfile === "auto" ? "generated" : "own"}`,
     );
     expect(await engine.docker("images", "--quiet", `${image}:${tag}`)).not.toBe("");
+  });
+
+  test("by answers on a terminal, with a Dockerfile that is generated; what is saved builds it again", async () => {
+    const tag = uniqueName("flows");
+    const cwd = join(directory, "answered");
+    await mkdir(cwd);
+    await writeFile(join(cwd, "flow.py"), FLOW);
+    const image = `${registry.address}/prefecthq/prefect:${tag}`;
+    const deployed = await lighterman(
+      cwd,
+      ["deploy", "flow.py:greet", "-n", tag, "-p", pool],
+      [
+        [/Build a custom Docker image/, "y"],
+        [/Repository/, "prefecthq\r"],
+        [/Image name/, "prefect\r"],
+        [/Image tag/, `${tag}\r`],
+        [/Push this image/, "y"],
+        [/Registry/, `${registry.address}\r`],
+        [/private registry/, "n"],
+        [/Add schedules/, "n"],
+        [/Save this/, "y"],
+      ],
+    );
+    expect(deployed).toMatchObject({ code: 0, stderr: expect.stringContaining(`Pushed ${image}`) });
+    const text = await readFile(join(cwd, "prefect.yaml"), "utf8");
+    expect(text).toContain("dockerfile: auto\n");
+    expect(text).toContain('image: "{{ build-image.image }}"\n');
+    const again = await lighterman(cwd, ["deploy", "-n", tag]);
+    expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining(`Built ${image}`) });
+    const run = await lighterman(cwd, ["deployment", "run", `greet/${tag}`, "-p", "name=world", "--watch"]);
+    expect(run).toMatchObject({ code: 0 });
+    expect(run.stdout).toContain("hello world from /opt/prefect/answered");
   });
 });

@@ -510,6 +510,18 @@ describe("what was declined", () => {
     expect(await readFile(path, "utf8")).toBe(text);
   });
 
+  it("one of two that have a name is taken, the other left alone", async ({ expect }) => {
+    const { answer, api } = await openProject({
+      "prefect.yaml": `deployments:
+  - {name: same, entrypoint: "flow.py:main", work_pool: {name: pool}, schedules: [], pull: []}
+  - {name: same, entrypoint: "flow.py:reports", work_pool: {name: pool}, schedules: [], pull: []}
+`,
+    });
+    const which = [/Which one\?[^]*flow.py:main/, `${DOWN}\r`] as const;
+    expect(await answer([which], "deploy", "-n", "same")).toMatchObject({ code: 0 });
+    expect(await api.post("/deployments/filter", {})).toMatchObject([{ entrypoint: "flow.py:reports" }]);
+  });
+
   it("an unnamed one of several is left out", async ({ expect }) => {
     const { answer, api } = await openProject({
       "prefect.yaml": `deployments:

@@ -160,6 +160,7 @@ describe("who pulls the code of a container's run, on 3.8.8", () => {
       const isPulledByWorker = [1, 3].includes(runs.indexOf(run));
       expect(shown.includes("/lighterman/steps/image_bridge.py")).toBe(isPulledByWorker);
       expect(shown.includes(":/lighterman/steps:ro")).toBe(isPulledByWorker);
+      expect(shown).not.toContain("PREFECT_HOME="); // a path of the worker's machine
       expect(shown).not.toContain(TOKEN);
       expect(shown).not.toContain(s3.secretAccessKey);
     }

@@ -22,6 +22,8 @@ export type EngineFault =
   /** It is carried out, and the connection breaks before the answer. */
   | { readonly kind: "lose" }
   | { readonly kind: "status"; readonly status: number; readonly message?: string }
+  /** The connection breaks at once. */
+  | { readonly kind: "cut" }
   /** Nothing, until the engine goes down. */
   | { readonly kind: "hang" };
 
@@ -103,6 +105,10 @@ export class FakeEngine implements AsyncDisposable {
     this.requests.push(`${method} ${path}`);
     const fault = this.fault(`${method} ${path}`);
     if (fault?.kind === "hang") return;
+    if (fault?.kind === "cut") {
+      response.destroy();
+      return;
+    }
     const send = ([status, body]: Answer): void => {
       response.writeHead(status, { "api-version": "1.41" });
       response.end(body === undefined ? "" : Buffer.isBuffer(body) ? body : JSON.stringify(body));

@@ -37,6 +37,7 @@ export interface PatienceOptions {
 export class EngineWatch {
   readonly #options: EngineWatchOptions;
   #away: { readonly since: number; readonly message: string } | undefined;
+  #asking: Promise<boolean> | undefined;
   #heardAt = -Infinity;
   /** Requests that the engine answers with errors of its own. */
   readonly #troubled = new Set<object>();
@@ -54,13 +55,13 @@ export class EngineWatch {
   /** Whether the engine is there; it is asked, unless it was heard of lately. */
   async isReady(): Promise<boolean> {
     if (this.#away !== undefined) return false;
-    return this.#now() - this.#heardAt < FRESH_MS || (await this.#ping());
+    return this.#now() - this.#heardAt < FRESH_MS || (await this.#ask());
   }
 
   /** Whether the engine itself is the reason for an error, and not what it was asked for. */
   async isAtFault(error: Error): Promise<boolean> {
     if (isEngineAway(error)) return true;
-    return error instanceof EngineStatusError && error.retryable && !(await this.#ping());
+    return error instanceof EngineStatusError && error.retryable && !(await this.#ask());
   }
 
   /**
@@ -89,7 +90,8 @@ export class EngineWatch {
           const error = coerceError(thrown);
           const isAway = isEngineAway(error);
           const isTroubled = error instanceof EngineStatusError && error.retryable;
-          if (isAway) this.#failed(error);
+          // What broke may be one connection only, such as a proxy ends that heard nothing for long.
+          if (isAway && this.#away === undefined) void this.#ask();
           const isPassing = isAway || (isTroubled && patienceMs === Infinity);
           if (!isPassing || now - awaySince + waitMs > patienceMs) throw error;
           if (isTroubled) this.#refused(self, error, container);
@@ -103,6 +105,12 @@ export class EngineWatch {
 
   #now(): number {
     return this.#options.clock.monotonic();
+  }
+
+  /** One question at a time, however many want to know. Never rejects. */
+  #ask(): Promise<boolean> {
+    this.#asking ??= this.#ping().finally(() => (this.#asking = undefined));
+    return this.#asking;
   }
 
   async #ping(): Promise<boolean> {

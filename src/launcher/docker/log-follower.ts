@@ -28,7 +28,7 @@ const MAX_RETRY_MS = 5000;
 /** So soon after a container's end the engine ends its output, too. */
 const LAST_MS = 2000;
 /** After so many the output of a container that has ended is given up. */
-const MAX_FAILURES = 4;
+const MAX_LATE_FAILURES = 3;
 const NOT_IMPLEMENTED = 501;
 
 /** Follows a container's output from where its file ends, over any number of connections: no entry is lost or comes twice. */
@@ -42,7 +42,9 @@ export class LogFollower {
   readonly hasOutput: Promise<void>;
   /** Aborted when there is nothing to follow any longer. */
   readonly #following = new AbortController();
-  #failures = 0;
+  #hasWarned = false;
+  /** Since the container has ended. */
+  #lateFailures = 0;
   #onFirstOutput: () => void = () => undefined;
 
   constructor(options: LogFollowerOptions) {
@@ -111,12 +113,12 @@ export class LogFollower {
     const { engine, id, logger } = this.#options;
     if (!(failure instanceof EngineStatusError) || !failure.retryable || failure.status === NOT_IMPLEMENTED)
       throw failure;
-    this.#failures += 1;
-    if (this.#failures === 1)
+    if (!this.#hasWarned)
       logger?.warn({ container: id, err: failure }, "A container's output cannot be read; trying again");
-    if (this.#failures < MAX_FAILURES) return;
+    this.#hasWarned = true;
     const found = await inspectContainer(engine, id, this.#stopping.signal).catch(() => undefined);
-    if (found === null || (found !== undefined && !isRunning(found))) throw failure;
+    if (found === null || (found !== undefined && !isRunning(found))) this.#lateFailures += 1;
+    if (this.#lateFailures >= MAX_LATE_FAILURES) throw failure;
   }
 
   /** True when there was something new. */

@@ -111,6 +111,17 @@ describe("an engine that goes away, or is in trouble", () => {
     expect(launcher.obstacle).toBeNull();
   });
 
+  it("is not away when a proxy ends a connection on which nothing came for long", async ({ expect }) => {
+    let waits = 0;
+    engine.fault = (request) =>
+      request.endsWith("/wait") && (waits += 1) <= 2 ? { kind: "cut" } : undefined;
+    const attempt = await launcher.launch(spec());
+    await until("it is waited for again", () => waits === 3, { everyMs: 5 });
+    expect([times(/does not answer/), launcher.obstacle]).toEqual([0, null]);
+    engine.end(engine.named("otter")!);
+    expect(await attempt.exited).toMatchObject({ kind: "exited", code: 0 });
+  });
+
   it("keeps no container of a run that is handed back", async ({ expect }) => {
     engine.fault = (request) => (request.endsWith("/create") ? { kind: "lose" } : undefined);
     await expect(launcher.launch(spec())).rejects.toThrow(LaunchPostponed);
@@ -162,12 +173,17 @@ describe("an engine that goes away, or is in trouble", () => {
     it("is asked again and again, which is said once, and every few minutes", async ({ expect }) => {
       await launcher.close();
       launcher = open(200);
-      const attempt = await launcher.launch(spec());
+      await launcher.launch(spec());
       await until("it is said again", () => times(/fails to answer a request/) === 2, { everyMs: 5 });
       const asked = engine.requests.filter((request) => request.endsWith("/wait")).length;
       expect(asked).toBeGreaterThan(4);
       expect(times(/output cannot be read/)).toBe(1);
       expect(launcher.obstacle).toBeNull();
+    });
+
+    it("has the end and the output of the container when it is well again", async ({ expect }) => {
+      const attempt = await launcher.launch(spec());
+      await until("it is said", () => times(/fails to answer a request/) === 1, { everyMs: 5 });
       engine.named("otter")!.output = frameOf("2026-01-02T03:04:05.000000006Z said\n");
       engine.fault = () => undefined;
       engine.end(engine.named("otter")!, 5);

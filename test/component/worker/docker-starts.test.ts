@@ -22,7 +22,11 @@ describe("the start slots of a docker worker", () => {
     );
     const quick = run("quick", "here:1");
     const begun = (name: string): Promise<unknown> =>
-      scene.server.waitFor(`${name} has begun`, () => engine.named(name) ?? undefined, 20_000);
+      scene.server.waitFor(
+        `${name} has begun`,
+        () => engine.named(name)?.status === "running" || undefined,
+        20_000,
+      );
     await begun("quick");
     expect(engine.named("slow")).toBeUndefined();
     engine.end(engine.named("quick")!);

@@ -8,6 +8,7 @@ import type { FakeFlowRun } from "../../support/fake-prefect/store.ts";
 import type { Scene } from "./scene.ts";
 
 const AWAY = /The Docker engine at unix:\S+ \(from DOCKER_HOST\) cannot be reached/;
+const NOT_TAKEN = /The Docker engine does not answer; no flow runs are taken/;
 
 describe.concurrent("the Docker engine of a worker", () => {
   async function dockerScene(): Promise<Scene> {
@@ -27,7 +28,7 @@ describe.concurrent("the Docker engine of a worker", () => {
     await engine.goDown();
     const run = program(scene, "late");
     const worker = await watchedWorker(scene, { env: { DOCKER_HOST: engine.host } });
-    await worker.process.waitForLine(/The Docker engine does not answer; no flow runs are taken/, 10_000);
+    await worker.process.waitForLine(NOT_TAKEN, 10_000);
     const { text } = await worker.until(
       "/readyz",
       ({ status, text: why }) => status === 503 && AWAY.test(why),
@@ -63,6 +64,7 @@ describe.concurrent("the Docker engine of a worker", () => {
       engine.requests.includes("POST /containers/create") ? true : undefined,
     );
     await engine.goDown();
+    await worker.waitForLine(NOT_TAKEN, 10_000);
     const other = program(scene, "later");
     await worker.waitForLine(
       /Flow run 'early' was not started: Nothing can be started at the moment/,

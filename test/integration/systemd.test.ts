@@ -73,8 +73,10 @@ it("is installed and started by the lines of its README, and tells systemd when 
     /my-pool/.test(await machine.show(unit, "StatusText")),
   );
   expect(await machine.sh("lighterman work-pool ls --json")).toContain("my-pool");
-  const exposure = /`systemd-analyze security \S+` gives ([\d.]+) \(OK\)/.exec(text)?.[1] ?? "a number";
-  expect(await machine.sh(`systemd-analyze security ${unit}`)).toContain(`${unit}.service: ${exposure} OK`);
+  // Offline analysis and other versions of systemd give other tenths.
+  const bound = /`systemd-analyze security \S+` gives less than (\d+) \(OK\)/.exec(text)?.[1];
+  const [, exposure] = /: ([\d.]+) OK/.exec(await machine.sh(`systemd-analyze security ${unit}`)) ?? [];
+  expect(Number(exposure)).toBeLessThan(Number(bound));
 });
 
 it("serves a pool of any name by the README's drop-in", async () => {

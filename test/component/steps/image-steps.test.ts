@@ -232,9 +232,11 @@ describe("steps in a container", () => {
   });
 
   it("end at once when the run is stopped", async ({ expect }) => {
-    const { run, stage, container } = await openImage();
-    const running = run([{ "time.sleep": { secs: 600 } }]);
-    await until("the container listens", () => container());
+    const { run, stage, write } = await openImage();
+    write("nap.py", "import time\ndef nap():\n    open('begun', 'w').close()\n    time.sleep(600)\n");
+    const running = run([{ "nap.nap": {} }]);
+    running.catch(() => undefined); // looked at below
+    await until("the step has begun", () => existsSync(join(stage.cwd, "begun")));
     stage.abort.abort(new Error("stopped"));
     await expect(running).rejects.toThrow("stopped");
   });
